@@ -1,0 +1,57 @@
+// Files: whole reads, memory maps, and writes that are on the disk when they return.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace slm {
+
+/// The file's bytes. Error (kData) naming path and reason where it is missing, a folder or unreadable.
+std::string read_file(const std::filesystem::path& path);
+
+/// Read-only map of a whole file; an empty file gives an empty span.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// Writes a new file piece by piece. Every return value is checked; `close` fsyncs. Without `close` the destructor
+/// closes the descriptor and leaves an unfinished file for its owner (a SaveTransaction, say) to remove.
+/// Errors (kFailed) name the path and the system's reason, "No space left on device" for example.
+class FileWriter {
+ public:
+  explicit FileWriter(const std::filesystem::path& path);
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+  FileWriter& operator=(const FileWriter&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void close();
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+/// fsync of a directory, so that a rename inside it is durable.
+void sync_directory(const std::filesystem::path& directory);
+
+/// Replaces `path` by `content` atomically and durably (temporary neighbour, fsync, rename, fsync of the folder).
+void write_file_atomically(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace slm

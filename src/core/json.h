@@ -1,0 +1,19 @@
+// Strict JSON: what RFC 8259 allows, and no key twice, no more than `max_depth` levels, no more than `max_bytes`.
+#pragma once
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace slm {
+
+struct JsonLimits {
+  size_t max_bytes = size_t{1} << 30;
+  int max_depth = 64;
+};
+
+/// Parses `text`; `origin` (a path) begins the message of an `Error` (kData), which names line and column.
+nlohmann::json parse_json(std::string_view text, const std::string& origin, const JsonLimits& limits = {});
+
+}  // namespace slm
