@@ -1,0 +1,43 @@
+#include "data/batch.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace slm {
+
+Batch read_windows(const TokenFile& tokens, std::span<const int64_t> starts, int64_t length) {
+  Batch batch{.rows = static_cast<int64_t>(starts.size()), .length = length, .inputs = {}, .targets = {}};
+  batch.inputs.reserve(starts.size() * static_cast<size_t>(length));
+  batch.targets.reserve(starts.size() * static_cast<size_t>(length));
+  std::vector<int64_t> window(static_cast<size_t>(length) + 1);
+  for (const int64_t start : starts) {
+    tokens.copy(start, window);
+    batch.inputs.insert(batch.inputs.end(), window.begin(), window.end() - 1);
+    batch.targets.insert(batch.targets.end(), window.begin() + 1, window.end());
+  }
+  return batch;
+}
+
+void check_holds_a_window(std::string_view role, int64_t token_count, int64_t sequence_length) {
+  SLM_CHECK(sequence_length >= 1);
+  if (token_count > sequence_length) return;
+  fail(ExitCode::kData,
+       "the {} text has {} tokens; one window takes {} (model.max_sequence_length {} and the token that follows); use "
+       "more text or a shorter window",
+       role, token_count, sequence_length + 1, sequence_length);
+}
+
+EvaluationWindows::EvaluationWindows(int64_t token_count, int64_t sequence_length) : sequence_length_(sequence_length) {
+  check_holds_a_window("validation", token_count, sequence_length);
+  size_ = (token_count - 1) / sequence_length;
+}
+
+Batch EvaluationWindows::batch(const TokenFile& tokens, int64_t first, int64_t rows) const {
+  SLM_CHECK(first >= 0 && first < size_ && rows >= 1);
+  std::vector<int64_t> starts;
+  for (int64_t window = first; window < std::min(first + rows, size_); ++window) starts.push_back(start(window));
+  return read_windows(tokens, starts, sequence_length_);
+}
+
+}  // namespace slm
