@@ -1,0 +1,28 @@
+// What a config leaves open and what follows from other keys.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "config/training_config.h"
+
+namespace slm {
+
+/// Fills the fields of a model that follow from its architecture and from other fields; `vocab_size` is the caller's to
+/// set (from the tokenizer), and sizes that nothing follows from stay open. Idempotent.
+void resolve_model_defaults(ModelConfig& model);
+
+/// Fills what follows from other keys of the config: data_seed, the batch's three numbers (where
+/// model.max_sequence_length is known) and, unless `init_from` is given, the model's fields. With `init_from` the
+/// caller merges the checkpoint's model into `model` and calls this again. Idempotent. Error (kUsage) naming the keys
+/// where the config contradicts itself.
+void resolve_defaults(TrainingConfig& config);
+
+/// Optimizer steps of the whole run: max_steps, or max_tokens in whole steps (rounded up). Nothing where the length is
+/// given in epochs, which only the data can tell, or where tokens_per_step is not resolved.
+std::optional<int64_t> planned_steps(const TrainingConfig& config);
+
+/// Steps of the decay under wsd in a run of `total_steps`: wsd_decay_steps, or a tenth of the steps.
+int64_t wsd_decay_steps(const TrainingConfig& config, int64_t total_steps);
+
+}  // namespace slm
