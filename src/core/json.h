@@ -13,7 +13,12 @@ struct JsonLimits {
   int max_depth = 64;
 };
 
-/// Parses `text`; `origin` (a path) begins the message of an `Error` (kData), which names line and column.
+/// Parses `text`; `origin` (a path) begins the message of an `Error` (kData), which names line and column (counted in
+/// characters). Invalid UTF-8 is an error. Objects come out sorted by key; an integer beyond 64 bits becomes a double.
 nlohmann::json parse_json(std::string_view text, const std::string& origin, const JsonLimits& limits = {});
+
+/// `text` as a JSON string in quotes for a message: control characters escaped, invalid UTF-8 replaced, at most 100
+/// bytes of it.
+std::string quote_json(std::string_view text);
 
 }  // namespace slm
