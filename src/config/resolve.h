@@ -8,6 +8,9 @@
 
 namespace slm {
 
+/// micro_batch_size where it is not given, as in `transformers`.
+inline constexpr int64_t kDefaultMicroBatchSize = 8;
+
 /// Fills the fields of a model that follow from its architecture and from other fields; `vocab_size` is the caller's to
 /// set (from the tokenizer), and sizes that nothing follows from stay open. Idempotent.
 void resolve_model_defaults(ModelConfig& model);

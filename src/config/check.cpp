@@ -1,0 +1,213 @@
+#include "config/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/constraint.h"
+#include "config/describe.h"
+#include "config/resolve.h"
+#include "core/error.h"
+
+namespace slm {
+namespace {
+
+/// Values that break the constraint of their own field.
+class ConstraintVisitor {
+ public:
+  void group(std::string_view) {}
+
+  template <class Block>
+  void block(std::string_view name, Block& block, std::string_view) {
+    prefix_ = fmt::format("{}.", name);
+    block.visit(*this);
+    prefix_.clear();
+  }
+
+  template <class T>
+  void field(std::string_view name, const T& value, const Constraint& constraint, Resume, std::string_view) {
+    check(name, value, constraint);
+  }
+
+  std::vector<Contradiction> broken;
+
+ private:
+  template <class T>
+  void check(std::string_view name, const std::optional<T>& value, const Constraint& constraint) {
+    if (value) check(name, *value, constraint);
+  }
+
+  void check(std::string_view name, const std::vector<std::string>& values, const Constraint& constraint) {
+    for (const auto& value : values) check(name, value, constraint);
+  }
+
+  template <class T>
+  void check(std::string_view name, const T& value, const Constraint& constraint) {
+    if (keeps(constraint, value) || is_missing_text(value)) return;
+    const auto expected = describe_allowed(type_name(value), constraint);
+    broken.push_back({{prefix_ + std::string(name)}, fmt::format("found {}, expected {}", value, expected)});
+  }
+
+  /// A text field of a config that was not read from a file may be open; find_missing knows which a run needs.
+  template <class T>
+  static bool is_missing_text(const T& value) {
+    if constexpr (std::is_same_v<T, std::string>) return value.empty();
+    return false;
+  }
+
+  std::string prefix_;
+};
+
+void check_heads(const ModelConfig& model, std::vector<Contradiction>& found) {
+  if (model.n_heads && model.n_kv_heads && *model.n_heads % *model.n_kv_heads != 0) {
+    found.push_back(
+        {{"model.n_kv_heads", "model.n_heads"},
+         fmt::format("{} does not divide model.n_heads {}; each key/value head serves equally many query heads",
+                     *model.n_kv_heads, *model.n_heads)});
+  }
+  if (model.d_model && model.n_heads && !model.head_dim && *model.d_model % *model.n_heads != 0) {
+    found.push_back({{"model.n_heads", "model.d_model", "model.head_dim"},
+                     fmt::format("{} does not divide model.d_model {}; give a divisor, or model.head_dim",
+                                 *model.n_heads, *model.d_model)});
+  }
+  if (model.position == "rope" && model.head_dim && *model.head_dim % 2 != 0) {
+    found.push_back({{"model.head_dim", "model.d_model", "model.n_heads", "model.position"},
+                     fmt::format("{} is odd; RoPE turns pairs of channels, so it must be even", *model.head_dim)});
+  }
+}
+
+void check_length(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  const std::vector<std::pair<std::string, bool>> lengths = {{"max_steps", config.max_steps.has_value()},
+                                                             {"max_tokens", config.max_tokens.has_value()},
+                                                             {"epochs", config.epochs.has_value()}};
+  const auto is_given = [](const auto& length) { return length.second; };
+  const auto first = std::find_if(lengths.begin(), lengths.end(), is_given);
+  if (first == lengths.end()) return;
+  for (auto other = first + 1; other != lengths.end(); ++other) {
+    if (!other->second) continue;
+    found.push_back(
+        {{other->first, first->first},
+         fmt::format("given together with {0}; a run has one length (an override {0}=null takes the other back)",
+                     first->first)});
+  }
+}
+
+void check_batch(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  const auto& length = config.model.max_sequence_length;
+  if (!config.tokens_per_step || !length) return;
+  const int64_t micro_batch = config.micro_batch_size.value_or(kDefaultMicroBatchSize) * *length;
+  const auto product =
+      fmt::format("micro_batch_size {} x model.max_sequence_length {}", micro_batch / *length, *length);
+  const std::vector<std::string> keys = {"tokens_per_step", "gradient_accumulation_steps", "micro_batch_size",
+                                         "model.max_sequence_length"};
+  if (config.gradient_accumulation_steps) {
+    const int64_t tokens = micro_batch * *config.gradient_accumulation_steps;
+    if (tokens == *config.tokens_per_step) return;
+    found.push_back(
+        {keys, fmt::format("found {}, but gradient_accumulation_steps {} x {} is {}; give only one of the two",
+                           *config.tokens_per_step, *config.gradient_accumulation_steps, product, tokens)});
+  } else if (*config.tokens_per_step % micro_batch != 0) {
+    found.push_back(
+        {keys, fmt::format("found {}, expected a multiple of {} ({})", *config.tokens_per_step, micro_batch, product)});
+  }
+}
+
+void check_schedule(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  const auto steps = planned_steps(config);
+  if (!steps) return;
+  if (config.warmup_steps > *steps) {
+    found.push_back({{"warmup_steps", "max_steps", "max_tokens", "tokens_per_step"},
+                     fmt::format("{} steps of warm-up in a run of {} steps; expected at most {}", config.warmup_steps,
+                                 *steps, *steps)});
+    return;
+  }
+  if (config.lr_scheduler_type != "wsd") return;
+  const int64_t decay = wsd_decay_steps(config, *steps);
+  if (decay > *steps - config.warmup_steps) {
+    found.push_back({{"wsd_decay_steps", "warmup_steps", "max_steps", "max_tokens", "tokens_per_step"},
+                     fmt::format("{} steps of decay after {} of warm-up in a run of {} steps; expected at most {}",
+                                 decay, config.warmup_steps, *steps, *steps - config.warmup_steps)});
+  }
+}
+
+std::string default_value(const std::string& key) {
+  for (const auto& field : list_fields(TrainingConfig{})) {
+    if (field.key == key) return field.value;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<Contradiction> find_missing(const TrainingConfig& config) {
+  std::vector<Contradiction> found;
+  const auto need = [&](bool there, const std::string& key, const std::string& expected) {
+    if (!there) found.push_back({{key}, fmt::format("missing; expected {}", expected)});
+  };
+  need(!config.output_dir.empty(), "output_dir", "the folder of the run");
+  need(!config.data.train.empty(), "data.train", "files of .txt or .bin, or builtin:stories");
+  if (!config.max_steps && !config.max_tokens && !config.epochs) {
+    found.push_back({{"max_steps", "max_tokens", "epochs"}, "missing; expected one of max_steps, max_tokens, epochs"});
+  }
+  if (config.init_from) return found;
+  const auto& model = config.model;
+  need(model.max_sequence_length.has_value(), "model.max_sequence_length", "tokens in a training window");
+  need(model.n_layers.has_value(), "model.n_layers", "a number of transformer blocks");
+  need(model.n_heads.has_value(), "model.n_heads", "a number of query heads");
+  need(model.d_model.has_value(), "model.d_model", "the width of the model");
+  return found;
+}
+
+std::vector<Contradiction> find_unused(const TrainingConfig& config) {
+  std::vector<Contradiction> found;
+  const auto add = [&](bool unused, const std::string& key, const std::string& cause, const std::string& reason) {
+    if (unused) found.push_back({{key, cause}, fmt::format("has no effect {}", reason)});
+  };
+  auto model = config.model;
+  resolve_model_defaults(model);
+  const bool shape_is_known = !config.init_from || config.model.position;
+  add(shape_is_known && model.position != "rope", "model.rope_theta", "model.position", "with model.position learned");
+  add(!config.data.validation.empty(), "data.validation_fraction", "data.validation", "where data.validation is given");
+  const auto& schedule = config.lr_scheduler_type;
+  const auto with_schedule = fmt::format("with lr_scheduler_type {}", schedule);
+  add(schedule == "constant", "min_lr_ratio", "lr_scheduler_type", with_schedule);
+  add(schedule != "wsd", "wsd_decay_steps", "lr_scheduler_type", with_schedule);
+  add(schedule != "wsd", "wsd_decay_type", "lr_scheduler_type", with_schedule);
+  return found;
+}
+
+std::vector<Contradiction> find_contradictions(const TrainingConfig& config) {
+  std::vector<Contradiction> found;
+  auto model = config.model;
+  if (!config.init_from) resolve_model_defaults(model);
+  check_heads(model, found);
+  check_length(config, found);
+  check_batch(config, found);
+  check_schedule(config, found);
+  if (config.sample_steps > 0 && config.sample_prompts.empty()) {
+    found.push_back({{"sample_prompts", "sample_steps"}, "missing; sample_steps needs at least one prompt"});
+  }
+  return found;
+}
+
+void check_config(const TrainingConfig& config) {
+  auto copy = config;
+  ConstraintVisitor visitor;
+  copy.visit(visitor);
+  auto found = visitor.broken;
+  if (found.empty()) {
+    found = find_contradictions(config);
+    const auto fields = list_fields(config);
+    for (const auto& unused : find_unused(config)) {
+      const auto field =
+          std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.key == unused.keys[0]; });
+      if (field->value != default_value(unused.keys[0])) found.push_back(unused);
+    }
+  }
+  if (found.empty()) return;
+  std::vector<std::string> lines;
+  for (const auto& problem : found) lines.push_back(fmt::format("{}: {}", problem.keys[0], problem.text));
+  throw Error(ExitCode::kUsage, fmt::format("{}", fmt::join(lines, "\n")));
+}
+
+}  // namespace slm

@@ -1,0 +1,172 @@
+#include "config/describe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "config/check.h"
+#include "config/constraint.h"
+#include "config/scalar.h"
+#include "config/suggest.h"
+#include "core/error.h"
+
+namespace slm {
+namespace {
+
+std::string to_yaml(int64_t value) { return fmt::format("{}", value); }
+std::string to_yaml(double value) { return format_number(value); }
+std::string to_yaml(bool value) { return value ? "true" : "false"; }
+std::string to_yaml(const std::string& value) { return format_text(value); }
+std::string to_yaml(const std::vector<std::string>& values) {
+  std::vector<std::string> items;
+  for (const auto& value : values) items.push_back(format_text(value));
+  return fmt::format("[{}]", fmt::join(items, ", "));
+}
+
+template <class T>
+std::string_view type_name_of(const T& value) {
+  return type_name(value);
+}
+template <class T>
+std::string_view type_name_of(const std::optional<T>&) {
+  return type_name(T{});
+}
+std::string_view type_name_of(const std::vector<std::string>&) { return "text or a list of texts"; }
+
+class ListVisitor {
+ public:
+  void group(std::string_view title) { group_ = title; }
+
+  template <class Block>
+  void block(std::string_view name, Block& block, std::string_view doc) {
+    group_ = doc;
+    prefix_ = fmt::format("{}.", name);
+    block.visit(*this);
+    prefix_.clear();
+  }
+
+  template <class T>
+  void field(std::string_view name, const T& value, const Constraint& constraint, Resume resume, std::string_view doc) {
+    add(name, to_yaml(value), type_name_of(value), constraint, resume, doc);
+  }
+
+  template <class T>
+  void field(std::string_view name, const std::optional<T>& value, const Constraint& constraint, Resume resume,
+             std::string_view doc) {
+    add(name, value ? to_yaml(*value) : constraint.unset_word, type_name_of(value), constraint, resume, doc);
+  }
+
+  std::vector<FieldInfo> fields;
+
+ private:
+  void add(std::string_view name, std::string value, std::string_view type, const Constraint& constraint, Resume resume,
+           std::string_view doc) {
+    fields.push_back({.group = group_,
+                      .key = prefix_ + std::string(name),
+                      .type = std::string(type),
+                      .value = std::move(value),
+                      .constraint = constraint,
+                      .resume = resume,
+                      .doc = std::string(doc)});
+  }
+
+  std::string group_, prefix_;
+};
+
+std::string block_of(const std::string& key) {
+  const auto dot = key.find('.');
+  return dot == std::string::npos ? "" : key.substr(0, dot);
+}
+
+std::string describe_resume(Resume resume) {
+  switch (resume) {
+    case Resume::kFixed:
+      return "fixed (a resumed run must have the same value)";
+    case Resume::kFree:
+      return "free (a resumed run may have another value)";
+    case Resume::kLength:
+      return "may grow under lr_scheduler_type constant and wsd, fixed under the others";
+  }
+  SLM_CHECK(false);
+  return {};
+}
+
+/// Writes the title of a group, and the name of a block, where they begin.
+class GroupedText {
+ public:
+  std::string text;
+
+  void begin(const FieldInfo& field) {
+    if (field.group == group_) return;
+    text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", field.group);
+    group_ = field.group;
+    const auto block = block_of(field.key);
+    if (!block.empty()) text += fmt::format("{}:\n", block);
+  }
+
+ private:
+  std::string group_;
+};
+
+}  // namespace
+
+std::vector<FieldInfo> list_fields(const TrainingConfig& config) {
+  auto copy = config;
+  ListVisitor visitor;
+  copy.visit(visitor);
+  return visitor.fields;
+}
+
+std::vector<std::string> config_keys() {
+  std::vector<std::string> keys;
+  for (auto& field : list_fields(TrainingConfig{})) keys.push_back(std::move(field.key));
+  return keys;
+}
+
+std::string print_config(const TrainingConfig& config) {
+  std::map<std::string, std::string> unused;
+  for (const auto& found : find_unused(config)) unused[found.keys[0]] = found.text;
+  GroupedText out;
+  for (const auto& field : list_fields(config)) {
+    out.begin(field);
+    const auto block = block_of(field.key);
+    const auto name = block.empty() ? field.key : field.key.substr(block.size() + 1);
+    const auto indent = block.empty() ? "" : "  ";
+    const auto found = unused.find(field.key);
+    out.text += found == unused.end() ? fmt::format("{}{}: {}\n", indent, name, field.value)
+                                      : fmt::format("{}# {}: {}\n", indent, name, found->second);
+  }
+  return out.text;
+}
+
+std::string explain(std::string_view key) {
+  const auto fields = list_fields(TrainingConfig{});
+  const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.key == key; });
+  if (field == fields.end()) {
+    const auto near = nearest_key(key, config_keys());
+    fail(ExitCode::kUsage, "{}: unknown key{}", key, near ? fmt::format("; did you mean {}?", *near) : "");
+  }
+  return fmt::format("{}\n  {}\n  allowed: {}\n  default: {}\n  resume:  {}\n", field->key, field->doc,
+                     describe_allowed(field->type, field->constraint), field->value, describe_resume(field->resume));
+}
+
+std::string explain_all() {
+  GroupedText out;
+  for (const auto& field : list_fields(TrainingConfig{})) {
+    out.begin(field);
+    out.text += fmt::format("{} ({}): {}\n", field.key, field.value, field.doc);
+  }
+  return out.text;
+}
+
+std::vector<FieldDifference> diff(const TrainingConfig& left, const TrainingConfig& right) {
+  const auto a = list_fields(left), b = list_fields(right);
+  std::vector<FieldDifference> differences;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].value != b[i].value) differences.push_back({a[i].key, a[i].value, b[i].value, a[i].resume});
+  }
+  return differences;
+}
+
+}  // namespace slm

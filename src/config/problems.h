@@ -1,0 +1,34 @@
+// What is wrong with a config, gathered so that a person sees all of it at once.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace slm {
+
+/// A place in a config file, or an override, which has no lines.
+struct Location {
+  std::string origin;  // the file's path, or override 'key=value'
+  int line = 0;        // from 1; 0 for an override
+  int column = 0;      // from 1, in bytes
+
+  std::string text() const;
+};
+
+class Problems {
+ public:
+  void add(const Location& at, std::string_view text);
+  bool empty() const { return found_.empty(); }
+  /// Throws one `Error` (kUsage) with a line for each problem: those of the file by place, then those of overrides.
+  [[noreturn]] void raise() const;
+
+ private:
+  struct Problem {
+    Location at;
+    std::string text;
+  };
+  std::vector<Problem> found_;
+};
+
+}  // namespace slm

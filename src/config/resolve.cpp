@@ -1,0 +1,70 @@
+#include "config/resolve.h"
+
+#include <algorithm>
+
+#include "config/check.h"
+
+namespace slm {
+namespace {
+
+template <class T, class U>
+void fill(std::optional<T>& field, const U& value) {
+  if (!field) field = value;
+}
+
+void fill_parts(ModelConfig& model) {
+  const bool gpt2 = model.architecture == "gpt2", qwen3 = model.architecture == "qwen3";
+  fill(model.norm, gpt2 ? "layernorm" : "rmsnorm");
+  fill(model.norm_eps, qwen3 ? 1e-6 : 1e-5);
+  fill(model.activation, gpt2 ? "gelu_new" : "swiglu");
+  fill(model.position, gpt2 ? "learned" : "rope");
+  if (model.position == "rope") fill(model.rope_theta, qwen3 ? 1e6 : 1e4);
+  fill(model.qk_norm, qwen3);
+  fill(model.bias, gpt2);
+  fill(model.tie_embeddings, gpt2 || qwen3);
+  fill(model.initializer_range, 0.02);
+}
+
+/// 8/3 of the width keeps a gated MLP at the parameters of an ungated one of 4 times the width (Shazeer 2020,
+/// arXiv:2002.05202); multiples of 32 suit every kernel.
+int64_t gated_width(int64_t d_model) {
+  constexpr int64_t kMultiple = 32;
+  const int64_t width = (8 * d_model + 2) / 3;
+  return (width + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+}  // namespace
+
+void resolve_model_defaults(ModelConfig& model) {
+  fill_parts(model);
+  if (model.n_heads) fill(model.n_kv_heads, *model.n_heads);
+  if (!model.d_model) return;
+  if (model.n_heads && *model.d_model % *model.n_heads == 0) fill(model.head_dim, *model.d_model / *model.n_heads);
+  fill(model.d_ff, model.architecture == "gpt2" ? 4 * *model.d_model : gated_width(*model.d_model));
+}
+
+void resolve_defaults(TrainingConfig& config) {
+  check_config(config);
+  fill(config.data_seed, config.seed);
+  if (!config.init_from) resolve_model_defaults(config.model);
+  fill(config.micro_batch_size, kDefaultMicroBatchSize);
+  const auto& length = config.model.max_sequence_length;
+  if (!length) return;
+  const int64_t micro_batch = *config.micro_batch_size * *length;
+  fill(config.gradient_accumulation_steps, config.tokens_per_step.value_or(micro_batch) / micro_batch);
+  fill(config.tokens_per_step, *config.gradient_accumulation_steps * micro_batch);
+  check_config(config);
+}
+
+std::optional<int64_t> planned_steps(const TrainingConfig& config) {
+  if (config.max_steps) return config.max_steps;
+  if (!config.max_tokens || !config.tokens_per_step) return std::nullopt;
+  return (*config.max_tokens + *config.tokens_per_step - 1) / *config.tokens_per_step;
+}
+
+int64_t wsd_decay_steps(const TrainingConfig& config, int64_t total_steps) {
+  constexpr int64_t kShare = 10;
+  return config.wsd_decay_steps.value_or(std::max<int64_t>(1, total_steps / kShare));
+}
+
+}  // namespace slm
