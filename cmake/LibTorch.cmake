@@ -20,9 +20,16 @@ file(GLOB _gomp "${_torch}/lib/libgomp*.so*" "${_torch}/../torch.libs/libgomp*.s
 list(GET _gomp 0 _gomp)
 set(_nvidia "${_torch}/../nvidia/cu13/lib")
 
+# The wheel also ships the headers of a newer fmt, without its library: the headers of the fmt that is linked come first.
+get_target_property(_fmt fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+list(GET _fmt 0 _fmt)
+file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include")
+file(CREATE_LINK "${_fmt}/fmt" "${CMAKE_BINARY_DIR}/include/fmt" SYMBOLIC)
+
 add_library(slm_libtorch INTERFACE)
 add_library(slm::libtorch ALIAS slm_libtorch)
-target_include_directories(slm_libtorch SYSTEM INTERFACE "${_torch}/include" "${_torch}/include/torch/csrc/api/include")
+target_include_directories(slm_libtorch SYSTEM INTERFACE "${CMAKE_BINARY_DIR}/include"
+  "${_torch}/include" "${_torch}/include/torch/csrc/api/include")
 target_link_libraries(slm_libtorch INTERFACE "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so" "${_gomp}")
 target_link_options(slm_libtorch INTERFACE "-Wl,-rpath,${_torch}/lib" "-Wl,-rpath-link,${_nvidia}")
 message(STATUS "LibTorch: ${_torch}")
