@@ -1,6 +1,7 @@
 #include "config/check.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 

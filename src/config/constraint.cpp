@@ -1,6 +1,7 @@
 #include "config/constraint.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

@@ -20,6 +20,8 @@ std::string describe_found(const YamlNode& node) {
       return "a list";
     case Kind::kMap:
       return "a block of keys";
+    case Kind::kRefused:
+      return "an alias";
     case Kind::kScalar:
       break;
   }

@@ -92,17 +92,17 @@ std::string describe_resume(Resume resume) {
   return {};
 }
 
-/// Writes the title of a group, and the name of a block, where they begin.
+/// Text with a title wherever another group of fields begins.
 class GroupedText {
  public:
   std::string text;
 
-  void begin(const FieldInfo& field) {
-    if (field.group == group_) return;
+  /// Whether `field` is the first of its group.
+  bool begin(const FieldInfo& field) {
+    if (field.group == group_) return false;
     text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", field.group);
     group_ = field.group;
-    const auto block = block_of(field.key);
-    if (!block.empty()) text += fmt::format("{}:\n", block);
+    return true;
   }
 
  private:
@@ -129,8 +129,8 @@ std::string print_config(const TrainingConfig& config) {
   for (const auto& found : find_unused(config)) unused[found.keys[0]] = found.text;
   GroupedText out;
   for (const auto& field : list_fields(config)) {
-    out.begin(field);
     const auto block = block_of(field.key);
+    if (out.begin(field) && !block.empty()) out.text += fmt::format("{}:\n", block);
     const auto name = block.empty() ? field.key : field.key.substr(block.size() + 1);
     const auto indent = block.empty() ? "" : "  ";
     const auto found = unused.find(field.key);

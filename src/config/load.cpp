@@ -124,6 +124,11 @@ class GivenValues {
     } else if (!dotted && known_.has(path)) {
       if (value.kind == YamlNode::Kind::kNull) value.at = key.at;
       values_[path] = {key.at, std::move(value)};
+    } else if (dotted && known_.has(path)) {
+      const auto dot = path.find('.');
+      problems_.add(key.at, fmt::format("{}: dotted keys are for overrides; write {} inside the block {}:", path,
+                                        path.substr(dot + 1), path.substr(0, dot)));
+      mark_unreadable(path);
     } else {
       add_unknown(key.at, path);
     }
@@ -153,10 +158,11 @@ class GivenValues {
 
   void set_override(const Location& at, const std::string& key, const std::string& yaml) {
     auto node = parse_yaml(yaml, at.origin, /*has_lines=*/false, problems_);
-    if (node.kind == YamlNode::Kind::kNull) {
-      values_.erase(key);
-    } else {
-      values_[key] = {at, std::move(node)};
+    values_.erase(key);
+    if (!node) {
+      mark_unreadable(key);
+    } else if (node->kind != YamlNode::Kind::kNull) {
+      values_[key] = {at, std::move(*node)};
     }
   }
 
@@ -187,6 +193,10 @@ class ReadVisitor {
     const auto key = prefix_ + std::string(name);
     const auto* value = given_.find(key);
     if (!value) return;
+    if (value->node.kind == YamlNode::Kind::kRefused) {
+      given_.mark_unreadable(key);
+      return;
+    }
     if (const auto problem = decode(value->node, constraint, member)) {
       problems_.add(problem->at, fmt::format("{}: {}", key, problem->text));
       given_.mark_unreadable(key);
@@ -220,7 +230,9 @@ TrainingConfig parse_training_config(std::string_view yaml, const std::string& o
                                      std::span<const std::string> overrides) {
   Problems problems;
   GivenValues given(origin, problems);
-  given.add_file(parse_yaml(yaml, origin, /*has_lines=*/true, problems));
+  auto root = parse_yaml(yaml, origin, /*has_lines=*/true, problems);
+  if (!root) problems.raise();
+  given.add_file(std::move(*root));
   for (const auto& text : overrides) given.add_override(text);
 
   TrainingConfig config;

@@ -1,6 +1,7 @@
 #include "config/resume.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "config/describe.h"
 #include "config/resolve.h"

@@ -27,11 +27,11 @@ struct Source {
   }
 };
 
-/// Ends the reading: `problems` with one more.
-[[noreturn]] void stop(Problems& problems, const Location& at, std::string_view text) {
-  problems.add(at, text);
-  problems.raise();
-}
+/// Ends the reading of a text; never leaves this file.
+struct Unreadable {
+  Location at;
+  std::string text;
+};
 
 /// Turns yaml-cpp's events into a tree. Events, not its nodes, because those forget anchors, tags and doubled keys.
 class TreeBuilder : public YAML::EventHandler {
@@ -41,7 +41,7 @@ class TreeBuilder : public YAML::EventHandler {
   YamlNode take_root() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_++ > 0) stop(problems_, source_.at(mark), "a second YAML document; expected only one");
+    if (documents_++ > 0) throw Unreadable{source_.at(mark), "a second YAML document; expected only one"};
   }
   void OnDocumentEnd() override {}
 
@@ -51,7 +51,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     problems_.add(source_.at(mark), "a YAML alias (*name); write the value out");
-    add({.kind = YamlNode::Kind::kNull, .at = source_.at(mark)});
+    add({.kind = YamlNode::Kind::kRefused, .at = source_.at(mark)});
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -81,7 +81,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void open(YamlNode node) {
     if (open_.size() >= kMaxDepth) {
-      stop(problems_, node.at, fmt::format("nested more than {} levels deep", kMaxDepth));
+      throw Unreadable{node.at, fmt::format("nested more than {} levels deep", kMaxDepth)};
     }
     open_.push_back(std::move(node));
   }
@@ -128,28 +128,25 @@ size_t utf8_length(std::string_view rest) {
 }
 
 /// yaml-cpp replaces what is no UTF-8 and takes byte 4 for the end of the file, both in silence; so neither gets there.
-void check_characters(std::string_view text, const Source& source, Problems& problems) {
+void check_characters(std::string_view text, const Source& source) {
   YAML::Mark mark;
   for (size_t i = 0; i < text.size();) {
     const size_t length = utf8_length(text.substr(i));
     const auto c = static_cast<unsigned char>(text[i]);
-    if (length == 0) stop(problems, source.at(mark), fmt::format("byte {:#04x} is not UTF-8", c));
+    if (length == 0) throw Unreadable{source.at(mark), fmt::format("byte {:#04x} is not UTF-8", c)};
     const bool control = (c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f;
-    if (control) stop(problems, source.at(mark), fmt::format("control character {:#04x}; YAML text has none", c));
+    if (control) throw Unreadable{source.at(mark), fmt::format("control character {:#04x}; YAML text has none", c)};
     mark.line += c == '\n';
     mark.column = c == '\n' ? 0 : mark.column + static_cast<int>(length);
     i += length;
   }
 }
 
-}  // namespace
-
-YamlNode parse_yaml(std::string_view text, const std::string& origin, bool has_lines, Problems& problems) {
-  const Source source{origin, has_lines};
+YamlNode read_document(std::string_view text, const Source& source, Problems& problems) {
   if (text.size() > kMaxBytes) {
-    stop(problems, {origin}, fmt::format("{} bytes; a config has at most {}", text.size(), kMaxBytes));
+    throw Unreadable{source.at({}), fmt::format("{} bytes; a config has at most {}", text.size(), kMaxBytes)};
   }
-  check_characters(text, source, problems);
+  check_characters(text, source);
   TreeBuilder builder(source, problems);
   try {
     std::istringstream stream{std::string(text)};
@@ -157,9 +154,21 @@ YamlNode parse_yaml(std::string_view text, const std::string& origin, bool has_l
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    stop(problems, source.at(error.mark), fmt::format("not valid YAML: {}", error.msg));
+    throw Unreadable{source.at(error.mark), fmt::format("not valid YAML: {}", error.msg)};
   }
   return builder.take_root();
+}
+
+}  // namespace
+
+std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& origin, bool has_lines,
+                                   Problems& problems) {
+  try {
+    return read_document(text, {origin, has_lines}, problems);
+  } catch (const Unreadable& reason) {
+    problems.add(reason.at, reason.text);
+    return std::nullopt;
+  }
 }
 
 }  // namespace slm

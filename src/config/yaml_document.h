@@ -1,6 +1,7 @@
 // The part of YAML that a config may use, as a tree that remembers places: mappings with text keys, lists, scalars.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,7 +11,7 @@
 namespace slm {
 
 struct YamlNode {
-  enum class Kind { kNull, kScalar, kList, kMap };
+  enum class Kind { kNull, kScalar, kList, kMap, kRefused };  // refused: reported already, has no value
 
   Kind kind = Kind::kNull;
   std::string text = {};  // of a scalar
@@ -20,9 +21,10 @@ struct YamlNode {
   std::vector<YamlNode> items = {};  // of a list or a map
 };
 
-/// Parses one document. Anchors, aliases, tags, further documents and keys that are not text are added to `problems`;
-/// text that is not YAML, not UTF-8, or nested too deeply ends the reading, with everything found so far as an `Error`.
+/// Parses one document. Anchors, aliases and tags are added to `problems` and the reading goes on; further documents,
+/// text that is not YAML or not UTF-8, and nesting too deep are added and end it with nothing.
 /// With `has_lines` false (an override) places have no line.
-YamlNode parse_yaml(std::string_view text, const std::string& origin, bool has_lines, Problems& problems);
+std::optional<YamlNode> parse_yaml(std::string_view text, const std::string& origin, bool has_lines,
+                                   Problems& problems);
 
 }  // namespace slm
