@@ -102,6 +102,23 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+FileReader::FileReader(const std::filesystem::path& path) : path_(path), descriptor_(open_for_reading(path)) {}
+
+FileReader::~FileReader() { ::close(descriptor_); }
+
+size_t FileReader::read_at(uint64_t offset, std::span<std::byte> buffer) const {
+  size_t filled = 0;
+  while (filled < buffer.size()) {
+    const ssize_t got =
+        ::pread(descriptor_, buffer.data() + filled, buffer.size() - filled, static_cast<off_t>(offset + filled));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(ExitCode::kData, "{}: cannot be read: {}", path_.string(), reason(errno));
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  return filled;
+}
+
 FileWriter::FileWriter(const std::filesystem::path& path)
     : path_(path), descriptor_(open_retrying(path, O_WRONLY | O_CREAT | O_TRUNC, 0666)) {
   if (descriptor_ < 0) fail(ExitCode::kFailed, "{}: cannot be created: {}", path_.string(), reason(errno));
@@ -131,6 +148,13 @@ void FileWriter::close() {
   const int close_error = ::close(descriptor) == 0 || errno == EINTR ? 0 : errno;
   const int error = sync_error != 0 ? sync_error : close_error;
   if (error != 0) fail(ExitCode::kFailed, "{}: cannot be written to the disk: {}", path_.string(), reason(error));
+}
+
+void sync_file(const std::filesystem::path& path) {
+  const Descriptor descriptor(open_for_reading(path));
+  if (::fsync(descriptor.value()) != 0) {
+    fail(ExitCode::kFailed, "{}: cannot be written to the disk: {}", path.string(), reason(errno));
+  }
 }
 
 void sync_directory(const std::filesystem::path& directory) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -29,9 +30,26 @@ class MappedFile {
   size_t size_ = 0;
 };
 
-/// Writes a new file piece by piece. Every return value is checked; `close` fsyncs. Without `close` the destructor
-/// closes the descriptor and leaves an unfinished file for its owner (a SaveTransaction, say) to remove.
-/// Errors (kFailed) name the path and the system's reason, "No space left on device" for example.
+/// Reads parts of a file. Unlike a map, a damaged disk gives an error here and not a signal.
+/// Errors (kData) name the path and the system's reason.
+class FileReader {
+ public:
+  explicit FileReader(const std::filesystem::path& path);
+  ~FileReader();
+  FileReader(const FileReader&) = delete;
+  FileReader& operator=(const FileReader&) = delete;
+
+  /// The next bytes of the file from `offset` on, `buffer.size()` of them or less where the file ends; 0 at its end.
+  size_t read_at(uint64_t offset, std::span<std::byte> buffer) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+};
+
+/// Writes a new file piece by piece (an existing one is emptied first). Every return value is checked; `close` fsyncs.
+/// Without `close` the destructor closes the descriptor and leaves an unfinished file for its owner (a SaveTransaction,
+/// say) to remove. Errors (kFailed) name the path and the system's reason, "No space left on device" for example.
 class FileWriter {
  public:
   explicit FileWriter(const std::filesystem::path& path);
@@ -47,6 +65,9 @@ class FileWriter {
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
+
+/// fsync of a file that somebody else wrote.
+void sync_file(const std::filesystem::path& path);
 
 /// fsync of a directory, so that a rename inside it is durable.
 void sync_directory(const std::filesystem::path& directory);

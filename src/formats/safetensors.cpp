@@ -37,7 +37,7 @@ uint64_t header_length(std::span<const std::byte> file, const std::string& origi
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : file_(path) {
+SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
   const auto bytes = file_.bytes();
   const uint64_t length = header_length(bytes, path.string());
   data_begin_ = kLengthBytes + length;

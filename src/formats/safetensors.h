@@ -38,8 +38,10 @@ class SafetensorsFile {
   /// The tensor's bytes, valid as long as this object; they need not be aligned to the element's size.
   std::span<const std::byte> data(const TensorInfo& tensor) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::filesystem::path path_;
   MappedFile file_;
   size_t data_begin_ = 0;
   std::vector<TensorInfo> tensors_;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
+#include <array>
 
 #include "core/error_of.h"
 #include "core/temporary_folder.h"
@@ -65,6 +65,18 @@ TEST(File, AMapMovesWithItsOwner) {
   EXPECT_EQ(text_of(b.bytes()), "first");
   b = MappedFile(folder / "b");
   EXPECT_EQ(text_of(b.bytes()), "second");
+}
+
+TEST(File, PartsOfAFileAreReadUpToItsEnd) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "0123456789");
+  const FileReader reader(folder / "a");
+  std::array<std::byte, 4> buffer{};
+  EXPECT_EQ(reader.read_at(2, buffer), 4u);
+  EXPECT_EQ(text_of(buffer), "2345");
+  EXPECT_EQ(reader.read_at(8, buffer), 2u);
+  EXPECT_EQ(text_of(std::span(buffer).first(2)), "89");
+  EXPECT_EQ(reader.read_at(10, buffer), 0u);
 }
 
 TEST(File, AFullDiskIsAnErrorThatNamesIt) {
