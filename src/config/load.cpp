@@ -49,6 +49,7 @@ class GivenValues {
     if (root.kind == YamlNode::Kind::kNull) return;
     if (root.kind != YamlNode::Kind::kMap) {
       problems_.add(root.at, "found no keys, expected a block of `key: value` lines");
+      for (const auto& key : known_.keys) mark_unreadable(key);
       return;
     }
     add_block(std::move(root), "");

@@ -11,12 +11,13 @@ namespace slm {
 
 /// Fields that are not given follow from `architecture` and from other fields, see resolve_model_defaults.
 struct ModelConfig {
+  // An empty initializer each, so that designated initializers may leave fields out.
   std::string architecture = "llama";
-  std::optional<int64_t> vocab_size, max_sequence_length;
-  std::optional<int64_t> n_layers, n_heads, n_kv_heads, head_dim, d_model, d_ff;
-  std::optional<std::string> norm, activation, position;
-  std::optional<double> norm_eps, rope_theta, initializer_range;
-  std::optional<bool> qk_norm, bias, tie_embeddings;
+  std::optional<int64_t> vocab_size = {}, max_sequence_length = {};
+  std::optional<int64_t> n_layers = {}, n_heads = {}, n_kv_heads = {}, head_dim = {}, d_model = {}, d_ff = {};
+  std::optional<std::string> norm = {}, activation = {}, position = {};
+  std::optional<double> norm_eps = {}, rope_theta = {}, initializer_range = {};
+  std::optional<bool> qk_norm = {}, bias = {}, tie_embeddings = {};
 
   /// Sizes end here, so that no product of three of them leaves int64.
   static constexpr double kMaxSize = 1e6;
