@@ -1,0 +1,66 @@
+// The checkpoints of one run: run/checkpoints/step-000500 and the links latest and best.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/state_dict.h"
+#include "data/tokenizer.h"
+#include "model/transformer.h"
+
+namespace slm {
+
+/// All that the next step depends on.
+struct RunState {
+  const Transformer& model;
+  const Tokenizer* tokenizer;      // null: none is saved
+  StateDict optimizer;             // by canonical name, see docs/checkpoint_format.md
+  nlohmann::ordered_json trainer;  // trainer_state.json
+  std::string training_config;     // the resolved config, YAML
+};
+
+class CheckpointStore {
+ public:
+  /// `folder` is run/checkpoints, created at the first save; `total_limit` 0 keeps all.
+  CheckpointStore(std::filesystem::path folder, std::string run_id, int64_t total_limit);
+
+  /// Saves durably (design: stage, fsync, rename), points `latest` there, and `best` where asked; then removes the
+  /// oldest beyond the limit, never the newest or the best. Returns the checkpoint's folder.
+  std::filesystem::path save(int64_t step, const RunState& state, bool is_best);
+
+  /// Points `best` at a step that is already saved.
+  void mark_best(int64_t step);
+
+  bool holds(int64_t step) const;
+
+ private:
+  void rotate() const;
+
+  std::filesystem::path folder_;
+  std::string run_id_;
+  int64_t total_limit_;
+};
+
+/// The step-… folders of run/checkpoints by falling step.
+std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder);
+
+/// The newest checkpoint whose manifest and hashes verify; `passed_over` is told of each newer one that does not and
+/// why. Nothing where there is none.
+std::optional<std::filesystem::path> newest_verified_checkpoint(
+    const std::filesystem::path& folder,
+    const std::function<void(const std::filesystem::path&, const std::string& reason)>& passed_over);
+
+/// Resolves what a person names as a checkpoint: a checkpoint or Hugging Face folder itself, or a run's folder, whose
+/// best (else latest) checkpoint is meant. Error (kData) where there is none.
+std::filesystem::path find_checkpoint(const std::filesystem::path& path);
+
+/// Verifies a folder with a manifest; one without is taken unverified with a warning, but refused where it has
+/// trainer_state.json or quantization_metadata.json, which only slm writes.
+void verify_or_warn(const std::filesystem::path& folder);
+
+}  // namespace slm

@@ -1,0 +1,147 @@
+#include "checkpoint/model_folder.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/GradMode.h>
+
+#include <set>
+#include <unordered_map>
+
+#include "checkpoint/tensor_io.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "model/hugging_face/config_json.h"
+#include "model/hugging_face/tensor_layout.h"
+
+namespace slm {
+namespace {
+
+using Parameters = std::unordered_map<std::string, at::Tensor>;
+
+Parameters parameters_by_name(const Transformer& model) {
+  Parameters parameters;
+  for (const auto& entry : model.named_parameters()) parameters.emplace(entry.key(), entry.value().detach());
+  return parameters;
+}
+
+void write_text(const std::filesystem::path& path, std::string_view text) {
+  FileWriter writer(path);
+  writer.write(text);
+  writer.close();
+}
+
+// Zeros of a bias that the class has and the model has not: as long as its weight has outputs.
+at::Tensor zero_bias(const FileTensor& layout, const Parameters& parameters) {
+  int64_t size = 0;
+  for (const auto& part : layout.parts) {
+    const std::string weight = part.substr(0, part.size() - std::string_view("bias").size()) + "weight";
+    size += parameters.at(weight).size(0);
+  }
+  return at::zeros({size});
+}
+
+// The tensor as the file has it; a view wherever possible.
+at::Tensor to_file(const FileTensor& layout, const Parameters& parameters) {
+  if (layout.always_zero) return zero_bias(layout, parameters);
+  std::vector<at::Tensor> parts;
+  for (const auto& part : layout.parts) parts.push_back(parameters.at(part));
+  const auto joined = parts.size() == 1 ? parts[0] : at::cat(parts, 0);
+  return layout.transposed ? joined.t() : joined;
+}
+
+// GPT-2's first folders lack the prefix.
+const TensorInfo* find_tensor(const SafetensorsFile& file, const std::string& name) {
+  constexpr std::string_view kPrefix = "transformer.";
+  const auto* info = file.find(name);
+  return info || !name.starts_with(kPrefix) ? info : file.find(name.substr(kPrefix.size()));
+}
+
+void expect_shape(const SafetensorsFile& file, const TensorInfo& info, const std::vector<int64_t>& expected) {
+  if (info.shape == expected) return;
+  fail(ExitCode::kData, "{}: {}: shape [{}] contradicts config.json, which asks for [{}]", file.path().string(),
+       info.name, fmt::join(info.shape, ", "), fmt::join(expected, ", "));
+}
+
+at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info) {
+  if (info.dtype != DType::kF32 && info.dtype != DType::kBF16 && info.dtype != DType::kF16) {
+    fail(ExitCode::kData, "{}: {}: dtype {}, expected F32, BF16 or F16", file.path().string(), info.name,
+         dtype_name(info.dtype));
+  }
+  return load_tensor(file, info).to(at::kFloat);
+}
+
+void load_one(const SafetensorsFile& file, const FileTensor& layout, const Parameters& parameters) {
+  const auto* info = find_tensor(file, layout.name);
+  if (!info) fail(ExitCode::kData, "{}: {}: missing", file.path().string(), layout.name);
+  expect_shape(file, *info, to_file(layout, parameters).sizes().vec());
+  const auto tensor = load_float(file, *info);
+  if (layout.always_zero) {
+    if (tensor.count_nonzero().item<int64_t>() == 0) return;
+    fail(ExitCode::kData, "{}: {}: not zero, although config.json says that the model has no biases (slm_bias)",
+         file.path().string(), layout.name);
+  }
+  const auto ours = layout.transposed ? tensor.t() : tensor;  // out x in
+  int64_t row = 0;
+  for (const auto& part : layout.parts) {
+    const auto& parameter = parameters.at(part);
+    parameter.copy_(ours.narrow(0, row, parameter.size(0)));
+    row += parameter.size(0);
+  }
+}
+
+}  // namespace
+
+LoadedModel build_model(const TransformerConfig& config, bool gradients) {
+  LoadedModel loaded;
+  loaded.model = std::make_shared<Transformer>(config);
+  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, gradients);
+  loaded.model->fuse_projections();
+  return loaded;
+}
+
+void write_model_folder(const std::filesystem::path& folder, const Transformer& model, const Tokenizer* tokenizer) {
+  const auto& config = model.config();
+  write_text(folder / "config.json", write_config_json(config).dump(2) + "\n");
+  write_text(folder / "generation_config.json", "{\n  \"_from_model_config\": true\n}\n");
+  if (tokenizer) {
+    write_text(folder / "tokenizer.json", tokenizer->to_json());
+    write_text(folder / "tokenizer_config.json", tokenizer_config_json(config.max_sequence_length));
+  }
+  const c10::NoGradGuard no_grad;
+  const auto parameters = parameters_by_name(model);
+  StateDict tensors;
+  for (const auto& layout : file_layout(config)) tensors.push_back({layout.name, to_file(layout, parameters)});
+  save_tensors(folder / "model.safetensors", tensors);
+}
+
+TransformerConfig read_model_config(const std::filesystem::path& folder) {
+  const auto path = folder / "config.json";
+  return read_config_json(parse_json(read_file(path), path.string()), path.string());
+}
+
+void load_parameters(const std::filesystem::path& folder, Transformer& model) {
+  const c10::NoGradGuard no_grad;
+  const SafetensorsFile file(folder / "model.safetensors");
+  const auto parameters = parameters_by_name(model);
+  std::set<std::string> known;
+  for (const auto& layout : file_layout(model.config())) {
+    load_one(file, layout, parameters);
+    known.insert(find_tensor(file, layout.name)->name);
+  }
+  for (const auto& info : file.tensors()) {
+    if (!known.contains(info.name) && !ignorable_tensor(model.config(), info.name)) {
+      fail(ExitCode::kData, "{}: {}: the model that config.json describes has no such tensor", file.path().string(),
+           info.name);
+    }
+  }
+}
+
+LoadedModel read_model_folder(const std::filesystem::path& folder, bool gradients) {
+  auto loaded = build_model(read_model_config(folder), gradients);
+  load_parameters(folder, *loaded.model);
+  if (std::filesystem::exists(folder / "tokenizer.json")) loaded.tokenizer = load_tokenizer(folder / "tokenizer.json");
+  return loaded;
+}
+
+}  // namespace slm

@@ -1,0 +1,38 @@
+// A model's folder as Hugging Face has it: config.json, generation_config.json, tokenizer.json, tokenizer_config.json
+// and model.safetensors.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "data/tokenizer.h"
+#include "model/parameter_arena.h"
+#include "model/transformer.h"
+
+namespace slm {
+
+/// A model with its parameters in an arena.
+struct LoadedModel {
+  std::shared_ptr<Transformer> model;
+  std::shared_ptr<ParameterArena> arena;
+  std::shared_ptr<const Tokenizer> tokenizer;  // null where the folder has no tokenizer.json
+};
+
+/// Makes the model, lays its parameters into an arena (with gradients where it is to be trained) and joins its
+/// projections. The parameters have no values yet.
+LoadedModel build_model(const TransformerConfig& config, bool gradients);
+
+/// Writes the five files (tokenizer files only with a tokenizer); parameters by the names of the Hugging Face class.
+void write_model_folder(const std::filesystem::path& folder, const Transformer& model, const Tokenizer* tokenizer);
+
+/// config.json of a folder. Error (kData) where it is missing, or asks for what slm does not do.
+TransformerConfig read_model_config(const std::filesystem::path& folder);
+
+/// Reads a folder that write_model_folder or `transformers` wrote; float32, bfloat16 and float16 become float32.
+/// Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts config.json.
+LoadedModel read_model_folder(const std::filesystem::path& folder, bool gradients);
+
+/// Fills the parameters of `model` from `folder`/model.safetensors; same errors.
+void load_parameters(const std::filesystem::path& folder, Transformer& model);
+
+}  // namespace slm

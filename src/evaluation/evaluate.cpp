@@ -1,0 +1,48 @@
+#include "evaluation/evaluate.h"
+
+#include <ATen/ops/tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "kernels/token_loss.h"
+
+namespace slm {
+namespace {
+
+// Sum of losses of one batch, in nats.
+double batch_loss(Transformer& model, const Batch& batch) {
+  const auto matrix = [&](const std::vector<int64_t>& ids) {
+    return at::tensor(ids, at::kLong).view({batch.rows, batch.length});
+  };
+  return token_loss_sum(model.logits(matrix(batch.inputs)), matrix(batch.targets)).item<double>();
+}
+
+}  // namespace
+
+EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std::vector<int32_t>& token_bytes,
+                          int64_t sequence_length, const EvaluationSettings& settings,
+                          const std::function<void(double)>& on_batch) {
+  const c10::InferenceMode inference;
+  const EvaluationWindows windows(tokens.size(), sequence_length);
+  int64_t end = windows.size();
+  if (settings.max_batches > 0) end = std::min(end, settings.max_batches * settings.batch_size);
+  double sum = 0;
+  int64_t bytes = 0;
+  EvaluationResult result;
+  for (int64_t first = 0; first < end; first += settings.batch_size) {
+    const auto batch = windows.batch(tokens, first, std::min(settings.batch_size, end - first));
+    sum += batch_loss(model, batch);
+    result.tokens += batch.rows * batch.length;
+    for (const int64_t id : batch.targets) bytes += token_bytes[static_cast<size_t>(id)];
+    if (on_batch) on_batch(static_cast<double>(first + batch.rows) / static_cast<double>(end));
+  }
+  result.loss = sum / static_cast<double>(result.tokens);
+  result.perplexity = std::exp(result.loss);
+  result.bits_per_byte = sum / std::numbers::ln2 / static_cast<double>(bytes);
+  return result;
+}
+
+}  // namespace slm

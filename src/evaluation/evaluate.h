@@ -1,0 +1,33 @@
+// The loss over a text.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/token_file.h"
+#include "model/transformer.h"
+
+namespace slm {
+
+struct EvaluationResult {
+  double loss = 0;           // nats per token
+  double perplexity = 0;     // exp(loss)
+  double bits_per_byte = 0;  // of the scored tokens' text: comparable across tokenizers
+  int64_t tokens = 0;        // scored
+};
+
+struct EvaluationSettings {
+  int64_t batch_size = 8;   // windows in one forward pass
+  int64_t max_batches = 0;  // 0: the whole text
+};
+
+/// Scores the text's windows of T tokens in their order, without overlap (each token sees at most T - 1 before it); a
+/// tail shorter than a window is left out. `token_bytes` holds each id's length in bytes (token_byte_counts).
+/// `on_batch` hears the share that is done.
+EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std::vector<int32_t>& token_bytes,
+                          int64_t sequence_length, const EvaluationSettings& settings,
+                          const std::function<void(double share)>& on_batch = {});
+
+}  // namespace slm

@@ -1,0 +1,32 @@
+// AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101) over flat float32 buffers, with the clip factor folded in:
+//   g = clip * grad
+//   p *= 1 - lr * weight_decay
+//   m = beta1 m + (1 - beta1) g
+//   v = beta2 v + (1 - beta2) g^2
+//   p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
+// Each element is computed alone, so the result does not depend on the number of threads.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace slm {
+
+struct AdamWStep {
+  double learning_rate;
+  double beta1, beta2, epsilon;
+  double weight_decay;
+  double clip_factor = 1.0;  // multiplies the gradient
+  int64_t step = 1;          // t, from 1
+};
+
+/// Flat contiguous float32 tensors of one length; updates all but the gradient.
+struct AdamWBuffers {
+  at::Tensor parameters, gradients, exp_avg, exp_avg_sq;
+};
+
+/// Updates elements [begin, end) of the buffers.
+void adamw(const AdamWBuffers& buffers, int64_t begin, int64_t end, const AdamWStep& step);
+
+}  // namespace slm

@@ -1,0 +1,57 @@
+#include "model/attention.h"
+
+#include <fmt/format.h>
+
+#include "kernels/attention.h"
+
+namespace slm {
+namespace {
+
+// (B, T, heads * D) -> (B, heads, T, D)
+at::Tensor split_heads(const at::Tensor& x, int64_t heads, int64_t head_dim) {
+  return x.view({x.size(0), x.size(1), heads, head_dim}).transpose(1, 2);
+}
+
+// (B, heads, T, D) -> (B, T, heads * D)
+at::Tensor merge_heads(const at::Tensor& x) {
+  return x.transpose(1, 2).reshape({x.size(0), x.size(2), x.size(1) * x.size(3)});
+}
+
+}  // namespace
+
+Attention::Attention(const TransformerConfig& config, int64_t layer)
+    : layer_(layer), n_heads_(config.n_heads), n_kv_heads_(config.n_kv_heads), head_dim_(config.head_dim) {
+  const auto dense = [&](const char* name, int64_t in, int64_t out) {
+    return register_module(name, std::make_shared<DenseLinear>(in, out, config.bias));
+  };
+  query_ = dense("q_proj", config.d_model, n_heads_ * head_dim_);
+  key_ = dense("k_proj", config.d_model, n_kv_heads_ * head_dim_);
+  value_ = dense("v_proj", config.d_model, n_kv_heads_ * head_dim_);
+  output_ = dense("o_proj", n_heads_ * head_dim_, config.d_model);
+  if (config.qk_norm) {
+    query_norm_ = register_module("q_norm", std::make_shared<Norm>(config.norm, head_dim_, config.norm_eps, false));
+    key_norm_ = register_module("k_norm", std::make_shared<Norm>(config.norm, head_dim_, config.norm_eps, false));
+  }
+}
+
+void Attention::fuse_projections() { fused_ = FusedLinear::make({query_, key_, value_}); }
+
+at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context) {  // x: (B, T, C)
+  const auto [qx, kx, vx] =
+      fused_ ? fused_->forward3(x) : std::tuple{query_->forward(x), key_->forward(x), value_->forward(x)};
+  auto q = split_heads(qx, n_heads_, head_dim_);     // (B, H, T, D)
+  auto k = split_heads(kx, n_kv_heads_, head_dim_);  // (B, G, T, D)
+  const auto v = split_heads(vx, n_kv_heads_, head_dim_);
+  if (query_norm_) {
+    q = query_norm_->forward(q);
+    k = key_norm_->forward(k);
+  }
+  if (context.rope) {
+    q = context.rope->rotate(q, context.first_position);
+    k = context.rope->rotate(k, context.first_position);
+  }
+  const auto y = context.cache ? context.cache->attend(layer_, q, k, v) : causal_attention(q, k, v);
+  return output_->forward(merge_heads(y));  // (B, T, C)
+}
+
+}  // namespace slm

@@ -1,0 +1,42 @@
+#include "model/decoder.h"
+
+#include <ATen/ops/arange.h>
+
+#include <string>
+
+namespace slm {
+
+Decoder::Decoder(const TransformerConfig& config) {
+  token_embedding_ = register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.d_model));
+  if (config.position == PositionKind::kLearned) {
+    position_embedding_ =
+        register_module("embed_positions", std::make_shared<Embedding>(config.max_sequence_length, config.d_model));
+  } else {
+    rope_.emplace(config.max_sequence_length, config.head_dim, config.rope_theta);
+  }
+  const auto layers = register_module("layers", std::make_shared<torch::nn::Module>("BlockList"));
+  for (int64_t i = 0; i < config.n_layers; ++i) {
+    blocks_.push_back(layers->register_module(std::to_string(i), std::make_shared<Block>(config, i)));
+  }
+  norm_ = register_module("norm", std::make_shared<Norm>(config.norm, config.d_model, config.norm_eps, config.bias));
+}
+
+void Decoder::fuse_projections() {
+  for (const auto& block : blocks_) block->fuse_projections();
+}
+
+at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap) {
+  ForwardContext context{
+      .rope = rope_ ? &*rope_ : nullptr, .first_position = cache ? cache->length() : 0, .cache = cache, .tap = tap};
+  auto x = token_embedding_->forward(ids);  // (B, T, C)
+  if (position_embedding_) {
+    x = x + position_embedding_->forward(at::arange(context.first_position, context.first_position + ids.size(1)));
+  }
+  context.listen("hidden.embeddings", x);
+  for (const auto& block : blocks_) x = block->forward(x, context);
+  x = norm_->forward(x);
+  context.listen("hidden.final", x);
+  return x;
+}
+
+}  // namespace slm

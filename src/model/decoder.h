@@ -1,0 +1,30 @@
+// Embeddings, blocks and the last norm: everything but the head.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "model/block.h"
+#include "model/embedding.h"
+
+namespace slm {
+
+class Decoder final : public torch::nn::Module {
+ public:
+  explicit Decoder(const TransformerConfig& config);
+
+  /// ids (B, T) int64 -> (B, T, C) after the last norm. With a cache the tokens follow those that it holds.
+  at::Tensor forward(const at::Tensor& ids, KvCache* cache, const Tap* tap);
+  void fuse_projections();
+
+  const std::shared_ptr<Embedding>& token_embedding() const { return token_embedding_; }
+
+ private:
+  std::shared_ptr<Embedding> token_embedding_, position_embedding_;  // the second is null with RoPE
+  std::vector<std::shared_ptr<Block>> blocks_;
+  std::shared_ptr<Norm> norm_;
+  std::optional<Rope> rope_;
+};
+
+}  // namespace slm

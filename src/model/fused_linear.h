@@ -1,0 +1,32 @@
+// Several dense layers of one input as one product: their weights lie side by side in the parameter arena, so that the
+// joined weight is one view of the same memory, and its gradient one view of theirs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "model/linear.h"
+
+namespace slm {
+
+class FusedLinear {
+ public:
+  /// Nothing where a layer is not dense, or where weights, biases or gradients are not adjacent in this order.
+  static std::optional<FusedLinear> make(const std::vector<std::shared_ptr<Linear>>& layers);
+
+  std::pair<at::Tensor, at::Tensor> forward2(const at::Tensor& x) const;               // x: (..., K)
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> forward3(const at::Tensor& x) const;  // x: (..., K)
+
+ private:
+  std::vector<at::Tensor> forward(const at::Tensor& x) const;
+
+  at::Tensor weight_, bias_;
+  std::vector<int64_t> sizes_;
+};
+
+}  // namespace slm

@@ -1,0 +1,25 @@
+#include "model/linear.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "kernels/linear.h"
+
+namespace slm {
+
+DenseLinear::DenseLinear(int64_t in_features, int64_t out_features, bool bias)
+    : weight_(register_parameter("weight", at::empty({out_features, in_features}))) {
+  if (bias) bias_ = register_parameter("bias", at::empty({out_features}));
+}
+
+DenseLinear::DenseLinear(at::Tensor shared_weight) : weight_(std::move(shared_weight)) {}
+
+at::Tensor DenseLinear::forward(const at::Tensor& x) { return dense_linear(x, weight_, bias_); }
+
+void DenseLinear::pretty_print(std::ostream& stream) const {
+  stream << fmt::format("DenseLinear({} -> {}{})", in_features(), out_features(), bias_.defined() ? ", bias" : "");
+}
+
+}  // namespace slm

@@ -1,0 +1,29 @@
+#include "model/mlp.h"
+
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/silu.h>
+
+namespace slm {
+
+Mlp::Mlp(const TransformerConfig& config) : activation_(config.activation) {
+  const auto dense = [&](const char* name, int64_t in, int64_t out) {
+    return register_module(name, std::make_shared<DenseLinear>(in, out, config.bias));
+  };
+  if (activation_ == Activation::kSwiGlu) gate_ = dense("gate_proj", config.d_model, config.d_ff);
+  up_ = dense("up_proj", config.d_model, config.d_ff);
+  down_ = dense("down_proj", config.d_ff, config.d_model);
+}
+
+void Mlp::fuse_projections() {
+  if (gate_) fused_ = FusedLinear::make({gate_, up_});
+}
+
+at::Tensor Mlp::forward(const at::Tensor& x) {
+  if (activation_ != Activation::kSwiGlu) {
+    return down_->forward(at::gelu(up_->forward(x), activation_ == Activation::kGeluNew ? "tanh" : "none"));
+  }
+  const auto [gate, up] = fused_ ? fused_->forward2(x) : std::pair{gate_->forward(x), up_->forward(x)};  // (B, T, F)
+  return down_->forward(at::silu(gate) * up);
+}
+
+}  // namespace slm

@@ -1,0 +1,26 @@
+#include "model/norm.h"
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/rms_norm.h>
+#include <fmt/format.h>
+
+#include <ostream>
+
+namespace slm {
+
+Norm::Norm(NormKind kind, int64_t width, double eps, bool bias)
+    : kind_(kind), eps_(eps), weight_(register_parameter("weight", at::empty({width}))) {
+  if (bias && kind == NormKind::kLayerNorm) bias_ = register_parameter("bias", at::empty({width}));
+}
+
+at::Tensor Norm::forward(const at::Tensor& x) const {
+  if (kind_ == NormKind::kRmsNorm) return at::rms_norm(x, weight_.sizes(), weight_, eps_);
+  return at::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
+}
+
+void Norm::pretty_print(std::ostream& stream) const {
+  stream << fmt::format("{}({}, eps {})", kind_ == NormKind::kRmsNorm ? "RMSNorm" : "LayerNorm", weight_.size(0), eps_);
+}
+
+}  // namespace slm

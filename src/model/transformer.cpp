@@ -1,0 +1,43 @@
+#include "model/transformer.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+
+#include "core/rng.h"
+
+namespace slm {
+
+Transformer::Transformer(const TransformerConfig& config) : config_(config) {
+  decoder_ = register_module("model", std::make_shared<Decoder>(config));
+  if (config.tie_embeddings) {
+    // Not registered: the weight is the embedding's, and a second name for it would be a second parameter.
+    head_ = std::make_shared<DenseLinear>(decoder_->token_embedding()->weight());
+  } else {
+    head_ = register_module("lm_head", std::make_shared<DenseLinear>(config.d_model, config.vocab_size, false));
+  }
+}
+
+at::Tensor Transformer::hidden(const at::Tensor& ids, KvCache* cache, const Tap* tap) {
+  return decoder_->forward(ids, cache, tap);
+}
+
+void initialize_parameters(Transformer& model, uint64_t seed) {
+  const c10::NoGradGuard no_grad;
+  const double range = model.config().initializer_range;
+  const double residual = range / std::sqrt(2.0 * static_cast<double>(model.config().n_layers));
+  for (const auto& entry : model.named_parameters()) {
+    const std::string& name = entry.key();
+    auto parameter = entry.value();
+    if (parameter.dim() == 1) {
+      parameter.fill_(name.ends_with(".bias") ? 0.0 : 1.0);
+      continue;
+    }
+    const bool writes_residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+    parameter.normal_(0.0, writes_residual ? residual : range,
+                      at::detail::createCPUGenerator(derive_key(seed, "initialize " + name)));
+  }
+}
+
+}  // namespace slm

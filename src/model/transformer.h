@@ -1,0 +1,39 @@
+// The language model: a decoder and a head. Its parameters' names are the canonical ones, in Hugging Face's Llama
+// spelling, whatever the architecture (model.layers.3.self_attn.q_proj.weight).
+#pragma once
+
+#include <memory>
+
+#include "model/decoder.h"
+
+namespace slm {
+
+class Transformer final : public torch::nn::Module {
+ public:
+  /// Parameters have their shapes and no values yet (see initialize_parameters and the checkpoint's loader).
+  explicit Transformer(const TransformerConfig& config);
+
+  /// ids (B, T) int64 -> (B, T, C) after the last norm.
+  at::Tensor hidden(const at::Tensor& ids, KvCache* cache = nullptr, const Tap* tap = nullptr);
+  /// hidden (..., C) -> logits (..., V).
+  at::Tensor head(const at::Tensor& hidden) { return head_->forward(hidden); }
+  /// ids (B, T) int64 -> (B, T, V).
+  at::Tensor logits(const at::Tensor& ids, const Tap* tap = nullptr) { return head(hidden(ids, nullptr, tap)); }
+
+  /// Joins adjacent projections into one product each; call it after the arena has laid out the parameters.
+  void fuse_projections() { decoder_->fuse_projections(); }
+
+  const TransformerConfig& config() const { return config_; }
+
+ private:
+  TransformerConfig config_;
+  std::shared_ptr<Decoder> decoder_;
+  std::shared_ptr<Linear> head_;
+};
+
+/// Fills every parameter: normal(0, initializer_range) for matrices, divided by sqrt(2 L) for the two projections that
+/// write into the residual stream (GPT-2), 1 for norms, 0 for biases. Each is drawn from a generator of its own, keyed
+/// by (seed, name), so that a parameter's values do not depend on which others there are.
+void initialize_parameters(Transformer& model, uint64_t seed);
+
+}  // namespace slm

@@ -1,0 +1,22 @@
+// From the TrainingConfig to the small structs that the parts take: the config stops here.
+#pragma once
+
+#include <cstdint>
+
+#include "config/training_config.h"
+#include "model/transformer_config.h"
+#include "training/adamw.h"
+#include "training/schedule.h"
+
+namespace slm {
+
+/// The model's shape; every field of `model` must be resolved. Error (kUsage) for sizes that are missing.
+TransformerConfig transformer_config(const ModelConfig& model);
+
+/// The reverse: the fields of a model read from a folder (for init_from).
+ModelConfig model_config(const TransformerConfig& config);
+
+AdamWSettings adamw_settings(const TrainingConfig& config);
+ScheduleSettings schedule_settings(const TrainingConfig& config, int64_t total_steps);
+
+}  // namespace slm

@@ -1,0 +1,40 @@
+#include "training/metrics_log.h"
+
+#include <string>
+
+#include "core/error.h"
+#include "core/file.h"
+
+namespace slm {
+namespace {
+
+// The complete rows up to `last_step`.
+std::string rows_to_keep(const std::filesystem::path& path, int64_t last_step) {
+  const std::string text = read_file(path);
+  std::string kept;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    const auto row = nlohmann::json::parse(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                                           text.begin() + static_cast<std::ptrdiff_t>(end), nullptr, false);
+    const bool readable = row.is_object() && row.contains("step") && row["step"].is_number_integer();
+    if (readable && row["step"].get<int64_t>() <= last_step) kept.append(text, begin, end - begin + 1);
+    begin = end + 1;
+  }
+  return kept;
+}
+
+}  // namespace
+
+MetricsLog::MetricsLog(std::filesystem::path path, int64_t last_step) : path_(std::move(path)) {
+  if (std::filesystem::exists(path_)) write_file_atomically(path_, rows_to_keep(path_, last_step));
+  stream_.open(path_, std::ios::app | std::ios::binary);
+  if (!stream_) fail(ExitCode::kFailed, "{}: cannot be opened for writing", path_.string());
+}
+
+void MetricsLog::write(const nlohmann::ordered_json& row) {
+  stream_ << row.dump() << '\n' << std::flush;
+  if (!stream_) fail(ExitCode::kFailed, "{}: cannot be written (disk full?)", path_.string());
+}
+
+}  // namespace slm

@@ -1,0 +1,53 @@
+#include "training/train_step.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/sum_of_squares.h"
+#include "kernels/token_loss.h"
+
+namespace slm {
+
+BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
+  const auto rows = [&](const std::vector<int64_t>& ids) {
+    auto* first = const_cast<int64_t*>(ids.data() + begin * batch.length);  // from_blob has no const form
+    return at::from_blob(first, {end - begin, batch.length}, at::kLong);
+  };
+  return {rows(batch.inputs), rows(batch.targets)};
+}
+
+StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
+                                int64_t micro_batch_size) {
+  StepResult result;
+  result.tokens =
+      std::count_if(batch.targets.begin(), batch.targets.end(), [](int64_t t) { return t != kIgnoredTarget; });
+  const double share = 1.0 / static_cast<double>(std::max<int64_t>(1, result.tokens));
+  arena.gradients().zero_();
+  for (int64_t begin = 0; begin < batch.rows; begin += micro_batch_size) {
+    const auto micro = batch_tensors(batch, begin, std::min(begin + micro_batch_size, batch.rows));
+    const auto loss = token_loss_sum(model.logits(micro.inputs), micro.targets) * share;
+    torch::autograd::backward({loss}, {});
+    result.loss += loss.item<double>();
+  }
+  return result;
+}
+
+double clip_factor(double norm, double max_norm) {
+  return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
+}
+
+StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
+                      double learning_rate, const StepSettings& settings) {
+  auto result = accumulate_gradients(model, arena, batch, settings.micro_batch_size);
+  result.gradient_norm = std::sqrt(sum_of_squares(arena.gradients()));
+  result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
+  if (!result.applied) return result;
+  optimizer.step(learning_rate, clip_factor(result.gradient_norm, settings.max_grad_norm));
+  return result;
+}
+
+}  // namespace slm

@@ -1,0 +1,41 @@
+// One optimizer step as a function.
+#pragma once
+
+#include "data/batch.h"
+#include "model/parameter_arena.h"
+#include "model/transformer.h"
+#include "training/adamw.h"
+
+namespace slm {
+
+struct StepSettings {
+  int64_t micro_batch_size = 1;  // rows of one forward and backward pass; the last one may have fewer
+  double max_grad_norm = 0;      // 0: no clipping
+};
+
+struct StepResult {
+  double loss = 0;           // mean over the step's scored tokens, nats, before the update
+  double gradient_norm = 0;  // 2-norm over all parameters, before clipping
+  int64_t tokens = 0;        // scored tokens
+  bool applied = false;      // false where loss or norm is not finite: then nothing was updated
+};
+
+/// Adds the gradient of `batch` to the arena, which is zeroed first: each micro-batch's sum of losses divided by the
+/// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens.
+StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
+                                int64_t micro_batch_size);
+
+/// min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; 1 where max_norm is 0.
+double clip_factor(double norm, double max_norm);
+
+/// accumulate_gradients, the norm, the clip and the optimizer's update.
+StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
+                      double learning_rate, const StepSettings& settings);
+
+/// A batch's rows [begin, end) as int64 tensors (rows, T) that share its memory.
+struct BatchTensors {
+  at::Tensor inputs, targets;
+};
+BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end);
+
+}  // namespace slm

@@ -1,0 +1,141 @@
+// Twenty steps of training against plain PyTorch (tests/golden/training). Tolerances: tests/golden/README.md.
+#include <ATen/ATen.h>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/model_folder.h"
+#include "core/file.h"
+#include "model/golden.h"
+#include "model/hugging_face/tensor_layout.h"
+#include "training/schedule.h"
+#include "training/train_step.h"
+
+namespace slm {
+namespace {
+
+class TrajectoryGolden : public testing::TestWithParam<std::string> {
+ protected:
+  struct Run {
+    LoadedModel loaded;
+    std::vector<StepResult> steps;
+    StateDict moments;
+  };
+
+  const Golden& golden() const { return golden_; }
+
+  Run train(const std::string& targets, int64_t micro_batch_size) const {
+    const auto settings = nlohmann::json::parse(read_file(golden_path("training/" + GetParam() + ".json")));
+    const auto& schedule = settings["schedule"];
+    Run run{read_model_folder(golden_path("models/" + GetParam()), true), {}, {}};
+    AdamW optimizer(*run.loaded.arena, {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1});
+    const auto inputs = golden_["inputs"], wanted = golden_[targets];
+    const ScheduleSettings rates{.type = ScheduleType::kCosine,
+                                 .peak = schedule["learning_rate"],
+                                 .min_ratio = schedule["min_lr_ratio"],
+                                 .warmup_steps = schedule["warmup_steps"],
+                                 .total_steps = settings["steps"]};
+    for (int64_t step = 0; step < inputs.size(0); ++step) {
+      run.steps.push_back(train_step(*run.loaded.model, *run.loaded.arena, optimizer, batch(inputs[step], wanted[step]),
+                                     learning_rate(rates, step),
+                                     {.micro_batch_size = micro_batch_size, .max_grad_norm = 1.0}));
+    }
+    run.moments = optimizer.state();
+    return run;
+  }
+
+  static Batch batch(const at::Tensor& inputs, const at::Tensor& targets) {
+    Batch result{.rows = inputs.size(0), .length = inputs.size(1), .inputs = {}, .targets = {}};
+    result.inputs.assign(inputs.data_ptr<int64_t>(), inputs.data_ptr<int64_t>() + inputs.numel());
+    result.targets.assign(targets.data_ptr<int64_t>(), targets.data_ptr<int64_t>() + targets.numel());
+    return result;
+  }
+
+  void expect_losses(const Run& run, const std::string& prefix) const {
+    const auto loss = golden_[prefix + "loss"], norm = golden_[prefix + "grad_norm"];
+    ASSERT_EQ(static_cast<int64_t>(run.steps.size()), loss.size(0));
+    for (size_t step = 0; step < run.steps.size(); ++step) {
+      const auto k = static_cast<int64_t>(step);
+      EXPECT_LE(std::abs(run.steps[step].loss - loss[k].item<double>()), 6e-6) << "step " << step;
+      EXPECT_LE(std::abs(run.steps[step].gradient_norm - norm[k].item<double>()), 7e-6) << "step " << step;
+    }
+  }
+
+  // Compares tensors by canonical name with `prefix`<name of the class>. A bias of the keys has no meaning in
+  // training: its exact gradient is 0, and AdamW scales up what rounding leaves.
+  void expect_tensors(const Run& run, const std::map<std::string, at::Tensor>& ours, const std::string& prefix,
+                      double tolerance) const {
+    for (const auto& tensor : file_layout(run.loaded.model->config())) {
+      std::vector<at::Tensor> parts;
+      for (const auto& part : tensor.parts) parts.push_back(ours.at(part));
+      auto actual = at::cat(parts, 0), expected = golden_[prefix + tensor.name];
+      if (tensor.transposed) actual = actual.t();
+      if (tensor.name.ends_with("c_attn.bias")) {
+        const auto width = actual.size(0) / 3;
+        for (auto* t : {&actual, &expected}) *t = at::cat({t->narrow(0, 0, width), t->narrow(0, 2 * width, width)});
+      }
+      EXPECT_TRUE(close(actual, expected, tolerance)) << prefix << tensor.name;
+    }
+  }
+
+  static std::map<std::string, at::Tensor> parameters(const Run& run) {
+    std::map<std::string, at::Tensor> result;
+    for (const auto& entry : run.loaded.arena->entries()) result.emplace(entry.name, entry.tensor.detach());
+    return result;
+  }
+
+  static std::map<std::string, at::Tensor> moments(const Run& run, const std::string& prefix) {
+    std::map<std::string, at::Tensor> result;
+    for (const auto& [name, tensor] : run.moments) {
+      if (name.starts_with(prefix)) result.emplace(name.substr(prefix.size()), tensor);
+    }
+    return result;
+  }
+
+ private:
+  Golden golden_{"training/" + GetParam() + ".safetensors"};
+};
+
+TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch) {
+  const auto run = train("targets", 4);
+  expect_losses(run, "");
+  expect_tensors(run, parameters(run), "final.", 1e-5);
+  expect_tensors(run, moments(run, "exp_avg."), "exp_avg.", 1e-5);
+  expect_tensors(run, moments(run, "exp_avg_sq."), "exp_avg_sq.", 1e-5);
+}
+
+TEST_P(TrajectoryGolden, MaskedTargetsMatchPyTorch) {
+  const auto run = train("masked.targets", 4);
+  expect_losses(run, "masked.");
+  expect_tensors(run, parameters(run), "masked.final.", 1e-5);
+}
+
+TEST_P(TrajectoryGolden, MicroBatchesAreNormalisedByTheTokensOfTheWholeStep) {
+  const auto run = train("masked.targets", 2);
+  expect_losses(run, "accumulated.");
+  expect_tensors(run, parameters(run), "masked.final.", 1e-5);
+  // The golden shows what the mean of the micro-batches' means would give.
+  const auto wrong = golden()["mean_of_means.loss"];
+  double furthest = 0;
+  for (int64_t k = 0; k < wrong.size(0); ++k) {
+    furthest = std::max(furthest, std::abs(run.steps[static_cast<size_t>(k)].loss - wrong[k].item<double>()));
+  }
+  EXPECT_GT(furthest, 0.01);
+}
+
+TEST_P(TrajectoryGolden, EveryCutIntoMicroBatchesGivesTheSameGradient) {
+  const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
+  const auto loaded = read_model_folder(golden_path("models/" + GetParam()), true);
+  const auto gradient = [&](int64_t micro_batch_size) {
+    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets), micro_batch_size);
+    return loaded.arena->gradients().clone();
+  };
+  const auto whole = gradient(4);
+  for (const int64_t micro : {1, 2, 3})
+    EXPECT_TRUE(close(gradient(micro), whole, 1e-6)) << micro;  // 3: a short last one
+}
+
+INSTANTIATE_TEST_SUITE_P(All, TrajectoryGolden, testing::Values("llama_tiny", "gpt2_tiny"),
+                         [](const auto& parameter) { return parameter.param; });
+
+}  // namespace
+}  // namespace slm
