@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Compares slm with transformers, in both directions and with no argument beyond the folder on either side.
+
+    scripts/interop [CHECKPOINT ...]     runs this with the versions of interop-requirements.txt
+
+Models saved by transformers: slm's logits are compared. Checkpoints made by slm (three small ones trained here for a few steps, and
+those named): AutoModelForCausalLM and AutoTokenizer load the folder; token ids and greedy text are compared exactly,
+logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives it), in proportion above.
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false")
+
+import safetensors.torch
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, Qwen3Config
+
+transformers.logging.disable_progress_bar()
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOLERANCE, TYPICAL_SIZE = 3e-5, 4.0
+GREEDY_TOKENS = 64
+PROMPTS = ["Once upon a time", "One day, ", "The"]
+
+# Shapes that a mix-up of heads, widths or norms would show in; weights larger than usual, so that logits differ.
+COMMON = dict(vocab_size=97, max_position_embeddings=64, initializer_range=0.15, attn_implementation="eager",
+              bos_token_id=None, eos_token_id=None)
+LLAMA = dict(COMMON, hidden_size=48, intermediate_size=104, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2)
+SAVED_BY_TRANSFORMERS = {
+    "llama, grouped keys": (LlamaConfig(**LLAMA, rms_norm_eps=1e-5), {}),
+    "llama, tied, one key head a query head": (LlamaConfig(**dict(LLAMA, num_key_value_heads=4), tie_word_embeddings=True), {}),
+    "llama, rope_theta 500000": (LlamaConfig(**LLAMA, rope_parameters={"rope_type": "default", "rope_theta": 500000.0}), {}),
+    "llama, sharded": (LlamaConfig(**LLAMA), {"max_shard_size": "100KB"}),
+    "gpt2": (GPT2Config(**COMMON, n_embd=48, n_layer=3, n_head=4), {}),
+    "qwen3, head_dim 20": (Qwen3Config(**LLAMA, head_dim=20), {}),
+    "qwen3, tied": (Qwen3Config(**LLAMA, head_dim=12, tie_word_embeddings=True), {}),
+}
+TRAINED_BY_SLM = ["llama", "gpt2", "qwen3"]
+
+
+class Checks:
+    """Prints one line a check and remembers whether any failed."""
+
+    def __init__(self):
+        self.failed = 0
+
+    def equal(self, what, ours, theirs):
+        self.line(ours == theirs, what, "equal" if ours == theirs else f"slm {ours!r}, transformers {theirs!r}")
+
+    def close(self, what, ours, theirs):
+        error = (ours.double() - theirs.double()).abs().flatten()
+        worst = error.argmax().item()
+        tolerance = TOLERANCE * max(1.0, theirs.abs().max().item() / TYPICAL_SIZE)
+        self.line(error[worst].item() <= tolerance, what,
+                  f"worst {error[worst]:.2e} at {worst} of {tuple(theirs.shape)}, tolerance {tolerance:.1e}")
+
+    def line(self, passed, what, detail):
+        self.failed += not passed
+        print(f"{'ok    ' if passed else 'FAILED'} {what}: {detail}", flush=True)
+
+
+def run_slm(slm, *arguments):
+    """stdout of a command of slm; stops with its stderr where it fails."""
+    result = subprocess.run([slm, *map(str, arguments)], capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"slm {' '.join(map(str, arguments))} exited with {result.returncode}:\n{result.stderr}")
+    return result.stdout
+
+
+def slm_logits(slm, folder, *input_arguments):
+    """What `slm logits` writes: tensors by name; `logits` is (1, T, V)."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = pathlib.Path(scratch) / "logits.safetensors"
+        run_slm(slm, "logits", folder, *input_arguments, "--out", out)
+        return safetensors.torch.load_file(out)
+
+
+def compare_logits(checks, slm, name, folder, model, ids):
+    with torch.no_grad():
+        theirs = model(torch.tensor([ids])).logits
+    ours = slm_logits(slm, folder, "--ids", ",".join(map(str, ids)))["logits"].reshape(theirs.shape)
+    checks.close(f"{name}: logits", ours, theirs)
+
+
+def check_saved_by_transformers(checks, slm, scratch):
+    for name, (config, how) in SAVED_BY_TRANSFORMERS.items():
+        folder = scratch / name.replace(" ", "_")
+        torch.manual_seed(20)
+        model = AutoModelForCausalLM.from_config(config).eval()
+        for parameter in model.parameters():
+            if parameter.dim() == 1:  # norms and biases, which start as ones and zeros
+                parameter.data += 0.15 * torch.randn_like(parameter)
+        model.save_pretrained(folder, **how)
+        ids = torch.randint(config.vocab_size, (40,), generator=torch.Generator().manual_seed(21)).tolist()
+        compare_logits(checks, slm, name, folder, model, ids)
+
+
+def greedy_text(model, tokenizer, prompt):
+    """The prompt continued by GREEDY_TOKENS most likely tokens, or by as many as the model has positions for."""
+    ids = tokenizer(prompt, return_tensors="pt").input_ids
+    room = min(GREEDY_TOKENS, model.config.max_position_embeddings - ids.shape[1])
+    with torch.no_grad():
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=room, do_sample=False, pad_token_id=0)
+    return tokenizer.decode(out[0], clean_up_tokenization_spaces=False), room
+
+
+def check_checkpoint(checks, slm, name, folder):
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for prompt in PROMPTS:
+        ids = tokenizer(prompt).input_ids
+        ours = slm_logits(slm, folder, "--prompt", prompt)
+        checks.equal(f"{name}: ids of {prompt!r}", ours["input_ids"].flatten().tolist(), ids)
+        checks.equal(f"{name}: decoding {prompt!r}", prompt, tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+        text, room = greedy_text(model, tokenizer, prompt)
+        generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
+        checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text.removesuffix("\n"))
+    length = min(64, model.config.max_position_embeddings)
+    ids = torch.randint(model.config.vocab_size, (length,), generator=torch.Generator().manual_seed(22)).tolist()
+    compare_logits(checks, slm, name, folder, model, ids)
+
+
+def check_trained_by_slm(checks, slm, scratch):
+    for architecture in TRAINED_BY_SLM:
+        output = scratch / f"run_{architecture}"
+        # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
+        run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}", f"model.architecture={architecture}",
+                "model.n_layers=2", "max_steps=30", "warmup_steps=5", "micro_batch_size=4", "sample_steps=0", "eval_batches=2",
+                "save_steps=30")
+        check_checkpoint(checks, slm, f"{architecture} trained by slm", output / "checkpoints/latest")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="more folders made by slm")
+    parser.add_argument("--slm", default=ROOT / "build/release/slm", help="the program (default: build/release/slm)")
+    arguments = parser.parse_args()
+    print(f"torch {torch.__version__}, transformers {transformers.__version__}")
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        check_saved_by_transformers(checks, arguments.slm, pathlib.Path(scratch))
+        check_trained_by_slm(checks, arguments.slm, pathlib.Path(scratch))
+    for folder in arguments.checkpoints:
+        check_checkpoint(checks, arguments.slm, folder, folder)
+    print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")
+    sys.exit(1 if checks.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
