@@ -153,7 +153,7 @@ TEST(Safetensors, AnyChangedHeaderByteGivesAnErrorOrAFileThatCanBeReadThrough) {
       const SafetensorsFile file(folder / "a");
       for (const TensorInfo& tensor : file.tensors()) sha256_hex(file.data(tensor));
     });
-    RC_ASSERT(!error || error->code() == ExitCode::kData);
+    RC_ASSERT((!error || error->code() == ExitCode::kData));
   }));
 }
 
