@@ -3,19 +3,21 @@
 
     scripts/interop [CHECKPOINT ...]     runs this with the versions of interop-requirements.txt
 
-Models saved by transformers: slm's logits are compared. Checkpoints made by slm (three small ones trained here for a few steps, and
-those named): AutoModelForCausalLM and AutoTokenizer load the folder; token ids and greedy text are compared exactly,
-logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives it), in proportion above.
+Models saved by transformers: slm's logits are compared. Checkpoints made by slm (three small ones trained here for a few
+steps, and those named): AutoModelForCausalLM and AutoTokenizer load the folder; token ids and greedy text are compared
+exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives it), in proportion above.
 """
 import argparse
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error", TOKENIZERS_PARALLELISM="false")
 
+import numpy
 import safetensors.torch
 import torch
 import transformers
@@ -31,11 +33,13 @@ PROMPTS = ["Once upon a time", "One day, ", "The"]
 # Shapes that a mix-up of heads, widths or norms would show in; weights larger than usual, so that logits differ.
 COMMON = dict(vocab_size=97, max_position_embeddings=64, initializer_range=0.15, attn_implementation="eager",
               bos_token_id=None, eos_token_id=None)
-LLAMA = dict(COMMON, hidden_size=48, intermediate_size=104, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2)
+LLAMA = dict(COMMON, hidden_size=48, intermediate_size=104, num_hidden_layers=3, num_attention_heads=4,
+             num_key_value_heads=2)
+ROPE = {"rope_type": "default", "rope_theta": 500000.0}
 SAVED_BY_TRANSFORMERS = {
     "llama, grouped keys": (LlamaConfig(**LLAMA, rms_norm_eps=1e-5), {}),
-    "llama, tied, one key head a query head": (LlamaConfig(**dict(LLAMA, num_key_value_heads=4), tie_word_embeddings=True), {}),
-    "llama, rope_theta 500000": (LlamaConfig(**LLAMA, rope_parameters={"rope_type": "default", "rope_theta": 500000.0}), {}),
+    "llama, tied, a key head each": (LlamaConfig(**dict(LLAMA, num_key_value_heads=4), tie_word_embeddings=True), {}),
+    "llama, rope_theta 500000": (LlamaConfig(**LLAMA, rope_parameters=ROPE), {}),
     "llama, sharded": (LlamaConfig(**LLAMA), {"max_shard_size": "100KB"}),
     "gpt2": (GPT2Config(**COMMON, n_embd=48, n_layer=3, n_head=4), {}),
     "qwen3, head_dim 20": (Qwen3Config(**LLAMA, head_dim=20), {}),
@@ -73,19 +77,14 @@ def run_slm(slm, *arguments):
     return result.stdout
 
 
-def slm_logits(slm, folder, *input_arguments):
-    """What `slm logits` writes: tensors by name; `logits` is (1, T, V)."""
-    with tempfile.TemporaryDirectory() as scratch:
-        out = pathlib.Path(scratch) / "logits.safetensors"
-        run_slm(slm, "logits", folder, *input_arguments, "--out", out)
-        return safetensors.torch.load_file(out)
-
-
 def compare_logits(checks, slm, name, folder, model, ids):
+    """`slm logits` writes a tensor `logits` (1, T, V)."""
     with torch.no_grad():
         theirs = model(torch.tensor([ids])).logits
-    ours = slm_logits(slm, folder, "--ids", ",".join(map(str, ids)))["logits"].reshape(theirs.shape)
-    checks.close(f"{name}: logits", ours, theirs)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = pathlib.Path(scratch) / "logits.safetensors"
+        run_slm(slm, "logits", folder, "--ids", ",".join(map(str, ids)), "--out", out)
+        checks.close(f"{name}: logits", safetensors.torch.load_file(out)["logits"].reshape(theirs.shape), theirs)
 
 
 def check_saved_by_transformers(checks, slm, scratch):
@@ -106,21 +105,39 @@ def greedy_text(model, tokenizer, prompt):
     ids = tokenizer(prompt, return_tensors="pt").input_ids
     room = min(GREEDY_TOKENS, model.config.max_position_embeddings - ids.shape[1])
     with torch.no_grad():
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=room, do_sample=False, pad_token_id=0)
+        out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=room, do_sample=False,
+                             pad_token_id=0)
     return tokenizer.decode(out[0], clean_up_tokenization_spaces=False), room
+
+
+def token_ids(slm, folder, text):
+    """The ids that `slm prepare` writes for the text: 1,024 bytes of header, then uint16."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = pathlib.Path(scratch) / "text.txt"
+        file.write_bytes(text.encode())
+        run_slm(slm, "prepare", ROOT / "configs/quickstart.yaml", f"data.train={file}", "data.validation_fraction=0",
+                f"data.tokenizer={folder}/tokenizer.json", "--out", scratch)
+        return numpy.fromfile(pathlib.Path(scratch) / "tokens/train.bin", dtype="<u2", offset=1024).tolist()
+
+
+def check_tokenizer(checks, slm, name, folder):
+    """On a text of single characters in random order: no rule about words may help or hurt either side."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    characters = [text for text in map(tokenizer.decode, range(len(tokenizer))) if len(text) == 1 and text != "\ufffd"]
+    text = "".join(random.Random(23).choices(characters, k=1000))
+    ids = tokenizer(text).input_ids
+    checks.equal(f"{name}: ids of {len(text)} characters", token_ids(slm, folder, text), ids)
+    checks.equal(f"{name}: decoding them", text, tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
 def check_checkpoint(checks, slm, name, folder):
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    check_tokenizer(checks, slm, name, folder)
     for prompt in PROMPTS:
-        ids = tokenizer(prompt).input_ids
-        ours = slm_logits(slm, folder, "--prompt", prompt)
-        checks.equal(f"{name}: ids of {prompt!r}", ours["input_ids"].flatten().tolist(), ids)
-        checks.equal(f"{name}: decoding {prompt!r}", prompt, tokenizer.decode(ids, clean_up_tokenization_spaces=False))
         text, room = greedy_text(model, tokenizer, prompt)
         generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
-        checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text.removesuffix("\n"))
+        checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text)
     length = min(64, model.config.max_position_embeddings)
     ids = torch.randint(model.config.vocab_size, (length,), generator=torch.Generator().manual_seed(22)).tolist()
     compare_logits(checks, slm, name, folder, model, ids)
@@ -130,9 +147,9 @@ def check_trained_by_slm(checks, slm, scratch):
     for architecture in TRAINED_BY_SLM:
         output = scratch / f"run_{architecture}"
         # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
-        run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}", f"model.architecture={architecture}",
-                "model.n_layers=2", "max_steps=30", "warmup_steps=5", "micro_batch_size=4", "sample_steps=0", "eval_batches=2",
-                "save_steps=30")
+        run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}",
+                f"model.architecture={architecture}", "model.n_layers=2", "max_steps=30", "warmup_steps=5",
+                "micro_batch_size=4", "sample_steps=0", "eval_batches=2", "save_steps=30")
         check_checkpoint(checks, slm, f"{architecture} trained by slm", output / "checkpoints/latest")
 
 
