@@ -62,6 +62,8 @@ TEST(EvaluationWindows, CoverTheTextOnceInOrderAndDropTheTail) {
 
 TEST(EvaluationWindows, ATextShorterThanAWindowIsAnErrorWithTheCounts) {
   EXPECT_EQ(EvaluationWindows(65, 64).size(), 1);
+  EXPECT_EQ(EvaluationWindows(128, 64).size(), 1);  // the last input would have no target
+  EXPECT_EQ(EvaluationWindows(129, 64).size(), 2);
   const std::string message = message_of([] { EvaluationWindows(64, 64); });
   EXPECT_NE(message.find("the validation text has 64 tokens; one window takes 65"), std::string::npos) << message;
 }

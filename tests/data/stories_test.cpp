@@ -139,6 +139,13 @@ TEST(Grammar, SmallGrammarHasTheProbabilitiesOfAPencilCalculation) {
   for (const auto& [text, probability] : expected) EXPECT_NEAR(found[text], probability, 1e-15) << text;
 }
 
+TEST(Grammar, AChoiceCanExcludeSeveralOthers) {
+  const Grammar small({{"start", {{1, "[a:x][b:x!a][x!a!b]"}}}, {"x", {{1, "1"}, {1, "2"}, {1, "3"}}}});
+  std::set<std::string> found;
+  for (const Outcome& outcome : enumerate(small, 0, small.empty_memory())) found.insert(outcome.text);
+  EXPECT_EQ(found, (std::set<std::string>{"123", "132", "213", "231", "312", "321"}));
+}
+
 TEST(Grammar, TheParserCountsEveryDerivationOfAnAmbiguousText) {
   const Grammar ambiguous({{"start", {{1, "[x][x]"}}}, {"x", {{1, "a"}, {1, "aa"}, {2, ""}}}});
   const Derivations found = parse(ambiguous, "aa", 0, ambiguous.empty_memory());
