@@ -1,6 +1,10 @@
 #include "core/file.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 
@@ -86,6 +90,24 @@ TEST(File, AFullDiskIsAnErrorThatNamesIt) {
   ASSERT_TRUE(error);
   EXPECT_EQ(error->what(), message);
   EXPECT_EQ(error->code(), ExitCode::kFailed);
+}
+
+// The system takes the bytes up to the limit, then none: a write that took only a part must be gone on with.
+TEST(File, AWriteThatEndsInTheMiddleIsAnError) {
+  const TemporaryFolder folder;
+  const pid_t child = fork();
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    FileWriter writer(folder / "a");
+    const auto message = message_of([&] { writer.write(std::string(2000, 'x')); });
+    _exit(message == (folder / "a").string() + ": cannot be written: File too large" ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  EXPECT_EQ(fs::file_size(folder / "a"), 1000u);
 }
 
 TEST(File, AtomicWritesReplaceAndLeaveNothingElse) {
