@@ -5,7 +5,7 @@
 
 namespace slm::stories {
 
-/// A story is six or seven short sentences and ends with an empty line. What a reader has to carry along: the names of
+/// A story is about ten short sentences and ends with an empty line. What a reader has to carry along: the names of
 /// hero and friend (recall), subjects with another noun between them and their verb (agreement), numbers that change by
 /// one (counting), quotes that are opened and must be closed (closing). No text has two derivations.
 const Grammar& grammar();
