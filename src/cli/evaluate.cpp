@@ -1,0 +1,130 @@
+#include "evaluation/evaluate.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/model_folder.h"
+#include "cli/commands.h"
+#include "config/load.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "data/prepare.h"
+#include "evaluation/probe_scores.h"
+
+namespace slm::cli {
+namespace {
+
+struct EvaluateArguments {
+  std::string checkpoint, data;
+  int64_t length = 0, batch_size = 8;
+  bool json = false;
+};
+
+// A folder that goes with the object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("slm-evaluate-{}", getpid())) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;  // what is left in a temporary folder harms nobody
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The whole of `file` as validation text, in the checkpoint's own tokenizer.
+DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
+  DataConfig data;
+  data.train = data.validation = {file};
+  if (!std::filesystem::exists(checkpoint / "tokenizer.json")) {
+    fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
+  }
+  data.tokenizer = (checkpoint / "tokenizer.json").string();
+  return data;
+}
+
+// The data that the checkpoint's run was trained on.
+DataConfig config_of_run(const std::filesystem::path& checkpoint) {
+  const auto path = checkpoint / "training_config.yaml";
+  if (!std::filesystem::exists(path)) {
+    fail(ExitCode::kUsage, "{}: was not trained by slm, so it names no validation text; give one with --data",
+         checkpoint.string());
+  }
+  auto data = parse_training_config(read_file(path), path.string()).data;
+  data.tokenizer = (checkpoint / "tokenizer.json").string();
+  return data;
+}
+
+void print_text(const EvaluationResult& result, const PreparedData& data, const std::vector<ProbeScore>& probes) {
+  fmt::print("loss           {:.6f} nats per token\n", result.loss);
+  fmt::print("perplexity     {:.4f}\n", result.perplexity);
+  fmt::print("bits per byte  {:.4f}\n", result.bits_per_byte);
+  if (data.floor_bits_per_byte) {
+    fmt::print("floor          {:.4f} bits per byte; the model stands {:.4f} above it\n", *data.floor_bits_per_byte,
+               result.bits_per_byte - *data.floor_bits_per_byte);
+  }
+  fmt::print("tokens         {}\n", result.tokens);
+  for (const auto& probe : probes) fmt::print("{:<14} {} of {}\n", probe.ability, probe.right, probe.total);
+}
+
+void print_json(const EvaluationResult& result, const PreparedData& data, const std::vector<ProbeScore>& probes) {
+  nlohmann::ordered_json json{{"loss", result.loss},
+                              {"perplexity", result.perplexity},
+                              {"bits_per_byte", result.bits_per_byte},
+                              {"tokens", result.tokens}};
+  if (data.floor_bits_per_byte) json["floor_bits_per_byte"] = *data.floor_bits_per_byte;
+  for (const auto& probe : probes) json["probes"][probe.ability] = {{"right", probe.right}, {"total", probe.total}};
+  fmt::print("{}\n", json.dump(2));
+}
+
+void run_evaluate(const EvaluateArguments& arguments) {
+  const auto checkpoint = find_checkpoint(arguments.checkpoint);
+  verify_or_warn(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, /*gradients=*/false);
+  const int64_t longest = loaded.model->config().max_sequence_length;
+  const int64_t length = arguments.length == 0 ? longest : arguments.length;
+  if (length > longest) {
+    fail(ExitCode::kUsage, "--length: found {}, but the model sees at most {} tokens", length, longest);
+  }
+  const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
+  const TemporaryFolder folder;
+  const auto data = prepare_data(config, length, folder.path());
+  if (!data.validation) fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
+  const auto result = evaluate(*loaded.model, *data.validation, data.token_bytes, length, {arguments.batch_size, 0});
+  std::vector<ProbeScore> probes;
+  if (data.floor_bits_per_byte) probes = score_probes(*loaded.model, *loaded.tokenizer);
+  arguments.json ? print_json(result, data, probes) : print_text(result, data, probes);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& app, int&) {
+  auto* command = app.add_subcommand("evaluate", "Loss, perplexity and bits per byte of a checkpoint");
+  auto arguments = std::make_shared<EvaluateArguments>();
+  command->add_option("checkpoint", arguments->checkpoint, "Checkpoint, run or Hugging Face folder")->required();
+  command->add_option("--data", arguments->data,
+                      "Text file, or builtin:stories; the run's validation text if not given");
+  command->add_option("--length", arguments->length, "Tokens in a window; as many as the model sees if not given")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--batch-size", arguments->batch_size, "Windows in one forward pass")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "For programs");
+  command->footer(
+      "Examples:\n"
+      "  slm evaluate runs/quickstart\n"
+      "  slm evaluate runs/quickstart/checkpoints/latest --data other.txt --json");
+  command->callback([arguments] { run_evaluate(*arguments); });
+}
+
+}  // namespace slm::cli

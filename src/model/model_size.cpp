@@ -1,0 +1,46 @@
+#include "model/model_size.h"
+
+#include <fmt/format.h>
+
+namespace slm {
+namespace {
+
+std::string with_commas(int64_t value) {
+  std::string digits = std::to_string(value);
+  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<size_t>(place), 1, ',');
+  }
+  return digits;
+}
+
+}  // namespace
+
+ModelSize model_size(const TransformerConfig& c) {
+  const int64_t query = c.n_heads * c.head_dim, key = c.n_kv_heads * c.head_dim;
+  const int64_t up_matrices = c.activation == Activation::kSwiGlu ? 2 : 1;
+  const bool norm_bias = c.bias && c.norm == NormKind::kLayerNorm;
+  const int64_t norm = c.d_model * (norm_bias ? 2 : 1);
+
+  const int64_t block_matrices = c.d_model * (2 * query + 2 * key) + (up_matrices + 1) * c.d_model * c.d_ff;
+  const int64_t block_biases = query + 2 * key + c.d_model + up_matrices * c.d_ff + c.d_model;
+  const int64_t block = block_matrices + (c.bias ? block_biases : 0) + 2 * norm + (c.qk_norm ? 2 * c.head_dim : 0);
+  const int64_t embedding = c.vocab_size * c.d_model;
+  const int64_t positions = c.position == PositionKind::kLearned ? c.max_sequence_length * c.d_model : 0;
+
+  ModelSize size;
+  size.parameters = embedding * (c.tie_embeddings ? 1 : 2) + positions + c.n_layers * block + norm;
+  size.matmul_parameters = c.n_layers * block_matrices + embedding;
+  size.training_flops_per_token = 6 * size.matmul_parameters + 12 * c.n_layers * query * c.max_sequence_length;
+  size.training_state_bytes = 4 * static_cast<int64_t>(sizeof(float)) * size.parameters;
+  return size;
+}
+
+std::string describe(const TransformerConfig& config) {
+  const auto size = model_size(config);
+  return fmt::format("{}: {} layers x {}, {} heads, {} parameters, {:.1f} MiB of training state, {:.2f} MFLOP a token",
+                     config.architecture, config.n_layers, config.d_model, config.n_heads, with_commas(size.parameters),
+                     static_cast<double>(size.training_state_bytes) / (1 << 20),
+                     static_cast<double>(size.training_flops_per_token) / 1e6);
+}
+
+}  // namespace slm

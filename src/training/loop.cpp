@@ -1,0 +1,181 @@
+#include "training/loop.h"
+
+#include <cmath>
+
+#include "config/describe.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/process_memory.h"
+#include "evaluation/probe_scores.h"
+#include "generation/generate.h"
+
+namespace slm {
+namespace {
+
+constexpr int64_t kSampleTokens = 200;
+constexpr double kSampleTemperature = 0.8;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
+
+BatchLoader make_loader(const TrainingSetup& setup) {
+  const BatchCursor cursor(setup.data.train->size(), *setup.config.model.max_sequence_length,
+                           static_cast<uint64_t>(*setup.config.data_seed));
+  return {setup.data.train, cursor, setup.rows_per_step, setup.progress.next_window};
+}
+
+}  // namespace
+
+TrainingLoop::TrainingLoop(TrainingSetup& setup)
+    : setup_(setup),
+      config_(setup.config),
+      progress_(setup.progress),
+      loader_(make_loader(setup)),
+      store_(setup.folder.checkpoints(), setup.progress.run_id, setup.config.save_total_limit),
+      metrics_(setup.folder.metrics(), setup.progress.step) {}
+
+TrainingOutcome TrainingLoop::run(const StopSignals& signals) {
+  while (progress_.step < setup_.total_steps && signals.requested() == 0) {
+    one_step();
+    const int64_t step = progress_.step, last = setup_.total_steps;
+    is_best_ = false;
+    if (setup_.data.validation && due(step, config_.eval_steps, last)) evaluate_now();
+    if (config_.sample_steps > 0 && due(step, config_.sample_steps, last)) sample_now();
+    if (due(step, config_.save_steps, last)) save_now();
+  }
+  outcome_.signal = signals.requested();
+  if (outcome_.signal != 0 && progress_.step > 0 && !store_.holds(progress_.step)) save_now();
+  line_.clear();
+  return outcome_;
+}
+
+void TrainingLoop::one_step() {
+  const auto start = Clock::now();
+  const double rate = learning_rate(setup_.schedule, progress_.step);
+  const auto batch = loader_.next();
+  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate,
+                                 {*config_.micro_batch_size, config_.max_grad_norm});
+  ++progress_.step;
+  progress_.tokens += result.tokens;
+  progress_.next_window = loader_.next_window();
+  progress_.optimizer_steps = setup_.optimizer->steps_done();
+  const double seconds = seconds_since(start);
+  progress_.seconds += seconds;
+  recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
+  log_step(result, rate, seconds);
+  check_finite(result);
+}
+
+void TrainingLoop::check_finite(const StepResult& result) {
+  progress_.skipped_in_a_row = result.applied ? 0 : progress_.skipped_in_a_row + 1;
+  if (result.applied) return;
+  line_.clear();
+  if (progress_.skipped_in_a_row > config_.max_skipped_steps) {
+    fail(ExitCode::kDiverged,
+         "step {}: loss {}, gradient norm {}: not finite for {} steps in a row; the run has diverged (lower "
+         "learning_rate, or resume from an earlier checkpoint)",
+         progress_.step, result.loss, result.gradient_norm, progress_.skipped_in_a_row);
+  }
+  log_warning("step {}: loss {}, gradient norm {}: not finite; the step was skipped", progress_.step, result.loss,
+              result.gradient_norm);
+}
+
+void TrainingLoop::log_step(const StepResult& result, double rate, double seconds) {
+  const StepReport report{.step = progress_.step,
+                          .total_steps = setup_.total_steps,
+                          .loss = result.loss,
+                          .gradient_norm = result.gradient_norm,
+                          .learning_rate = rate,
+                          .tokens_per_second = static_cast<double>(result.tokens) / recent_seconds_,
+                          .memory_mib = static_cast<double>(resident_bytes()) / (1 << 20),
+                          .seconds_left = recent_seconds_ * static_cast<double>(setup_.total_steps - progress_.step)};
+  const bool logged = due(progress_.step, config_.logging_steps, setup_.total_steps) || !result.applied;
+  line_.update(report, logged);
+  if (!logged) return;
+  const auto finite = [](double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+  };
+  metrics_.write({{"type", "train"},
+                  {"step", progress_.step},
+                  {"tokens", progress_.tokens},
+                  {"loss", finite(result.loss)},
+                  {"gradient_norm", finite(result.gradient_norm)},
+                  {"learning_rate", rate},
+                  {"applied", result.applied},
+                  {"step_seconds", seconds},
+                  {"tokens_per_second", report.tokens_per_second},
+                  {"memory_mib", report.memory_mib}});
+}
+
+void TrainingLoop::evaluate_now() {
+  const auto start = Clock::now();
+  const auto result = evaluate(*setup_.loaded.model, *setup_.data.validation, setup_.data.token_bytes,
+                               *config_.model.max_sequence_length, {*config_.micro_batch_size, config_.eval_batches});
+  is_best_ = std::isfinite(result.loss) && (!progress_.best_loss || result.loss < *progress_.best_loss);
+  outcome_.evaluation = result;
+  nlohmann::ordered_json row{{"type", "evaluation"},
+                             {"step", progress_.step},
+                             {"loss", result.loss},
+                             {"perplexity", result.perplexity},
+                             {"bits_per_byte", result.bits_per_byte},
+                             {"tokens", result.tokens}};
+  std::string text = fmt::format("step {}: validation loss {:.4f}, perplexity {:.3f}, {:.4f} bits per byte",
+                                 progress_.step, result.loss, result.perplexity, result.bits_per_byte);
+  if (const auto floor = setup_.data.floor_bits_per_byte) {
+    row["floor_bits_per_byte"] = *floor;
+    text += fmt::format(" ({:+.4f} above the corpus's floor)", result.bits_per_byte - *floor);
+    for (const auto& score : score_probes(*setup_.loaded.model, *setup_.data.tokenizer)) {
+      row["probes"][score.ability] = static_cast<double>(score.right) / static_cast<double>(score.total);
+      text += fmt::format(", {} {}/{}", score.ability, score.right, score.total);
+    }
+  }
+  row["seconds"] = seconds_since(start);
+  metrics_.write(row);
+  line_.clear();
+  log_info(text);
+}
+
+void TrainingLoop::sample_now() {
+  std::string text;
+  for (const auto& prompt : config_.sample_prompts) {
+    const GenerationSettings settings{
+        .max_tokens = kSampleTokens,
+        .sampling = {.temperature = kSampleTemperature, .seed = static_cast<uint64_t>(config_.seed)},
+        .stop = {}};
+    const auto sample = generate_text(*setup_.loaded.model, *setup_.data.tokenizer, prompt, settings);
+    text += fmt::format("{}{}\n\n", prompt, sample.text);
+  }
+  std::filesystem::create_directories(setup_.folder.samples());
+  write_file_atomically(setup_.folder.samples() / fmt::format("step-{:06}.txt", progress_.step), text);
+  line_.clear();
+  log_info("step {}: sample\n{}", progress_.step, text);
+}
+
+void TrainingLoop::save_now() {
+  const auto before = progress_;
+  if (is_best_) {
+    progress_.best_step = progress_.step;
+    progress_.best_loss = outcome_.evaluation->loss;
+  }
+  const RunState state{.model = *setup_.loaded.model,
+                       .tokenizer = setup_.data.tokenizer.get(),
+                       .optimizer = setup_.optimizer->state(),
+                       .trainer = to_json(progress_),
+                       .training_config = print_config(config_)};
+  line_.clear();
+  try {
+    outcome_.checkpoint = store_.save(progress_.step, state, is_best_);
+    log_info("step {}: saved {}", progress_.step, outcome_.checkpoint->string());
+  } catch (const Error& error) {
+    // The run goes on: what was saved before is still there, and the exit code tells.
+    progress_ = before;
+    outcome_.save_failed = true;
+    log_warning("step {}: not saved: {}", progress_.step, error.what());
+  }
+}
+
+}  // namespace slm

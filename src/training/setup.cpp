@@ -1,0 +1,164 @@
+#include "training/setup.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/tensor_io.h"
+#include "config/load.h"
+#include "config/resolve.h"
+#include "config/resume.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/process_memory.h"
+#include "model/hugging_face/config_json.h"
+#include "model/model_size.h"
+#include "training/builders.h"
+
+namespace slm {
+namespace {
+
+void set_threads(TrainingConfig& config) {
+  if (!config.threads) config.threads = std::max(1u, std::thread::hardware_concurrency());
+  at::set_num_threads(static_cast<int>(*config.threads));
+}
+
+// With init_from the shape comes from the folder: a field that the config gives as well must say the same.
+void take_model_of(const std::filesystem::path& folder, ModelConfig& model) {
+  const auto theirs = model_config(read_model_config(folder));
+  const auto take = [&](auto& ours, const auto& value, const char* key) {
+    if (ours && value && *ours != *value) {
+      fail(ExitCode::kUsage, "model.{}: found {}, but init_from {} has {}; leave it out", key, *ours, folder.string(),
+           *value);
+    }
+    if (!ours) ours = value;
+  };
+  model.architecture = theirs.architecture;
+  // A shorter window than the model can see is legal.
+  if (!model.max_sequence_length) model.max_sequence_length = theirs.max_sequence_length;
+  take(model.vocab_size, theirs.vocab_size, "vocab_size");
+  take(model.n_layers, theirs.n_layers, "n_layers");
+  take(model.n_heads, theirs.n_heads, "n_heads");
+  take(model.n_kv_heads, theirs.n_kv_heads, "n_kv_heads");
+  take(model.head_dim, theirs.head_dim, "head_dim");
+  take(model.d_model, theirs.d_model, "d_model");
+  take(model.d_ff, theirs.d_ff, "d_ff");
+  take(model.norm, theirs.norm, "norm");
+  take(model.norm_eps, theirs.norm_eps, "norm_eps");
+  take(model.activation, theirs.activation, "activation");
+  take(model.position, theirs.position, "position");
+  take(model.rope_theta, theirs.rope_theta, "rope_theta");
+  take(model.qk_norm, theirs.qk_norm, "qk_norm");
+  take(model.bias, theirs.bias, "bias");
+  take(model.tie_embeddings, theirs.tie_embeddings, "tie_embeddings");
+  take(model.initializer_range, theirs.initializer_range, "initializer_range");
+}
+
+// A run may train in windows shorter than the model can see; the model keeps all its positions.
+void widen_positions(const std::filesystem::path& folder, TransformerConfig& shape) {
+  const int64_t longest = read_model_config(folder).max_sequence_length;
+  if (shape.max_sequence_length > longest) {
+    fail(ExitCode::kUsage, "model.max_sequence_length: found {}, but the model of {} sees at most {}",
+         shape.max_sequence_length, folder.string(), longest);
+  }
+  shape.max_sequence_length = longest;
+}
+
+// The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file.
+void take_tokenizer_of(const std::filesystem::path& folder, DataConfig& data) {
+  if (data.tokenizer == DataConfig{}.tokenizer && std::filesystem::exists(folder / "tokenizer.json")) {
+    data.tokenizer = (folder / "tokenizer.json").string();
+  }
+}
+
+void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
+  if (!model.vocab_size) model.vocab_size = tokenizer.vocab_size();
+  if (*model.vocab_size < tokenizer.vocab_size()) {
+    fail(ExitCode::kUsage, "model.vocab_size: found {}, but the tokenizer has {} tokens; leave it out",
+         *model.vocab_size, tokenizer.vocab_size());
+  }
+}
+
+int64_t steps_of(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step) {
+  if (const auto steps = planned_steps(config)) return *steps;
+  const BatchCursor cursor(data.train->size(), *config.model.max_sequence_length, 0);
+  const int64_t windows = *config.epochs * cursor.windows_per_epoch();
+  return std::max<int64_t>(1, windows / rows_per_step);
+}
+
+void check_memory(const TransformerConfig& config) {
+  const int64_t needed = model_size(config).training_state_bytes, available = available_bytes();
+  if (available == 0 || needed <= available) return;
+  fail(ExitCode::kOutOfMemory,
+       "{} needs {} MiB for parameters, gradients and moments, but {} MiB of memory are available; use a smaller model",
+       describe(config), needed >> 20, available >> 20);
+}
+
+void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
+  const auto config_path = checkpoint / "training_config.yaml";
+  auto saved = parse_training_config(read_file(config_path), config_path.string());
+  for (const auto& warning : check_resumable(saved, setup.config)) log_warning("{}", warning);
+  setup.progress = read_run_progress(checkpoint / "trainer_state.json");
+  if (setup.progress.data_hash != setup.data.hash) {
+    fail(ExitCode::kData,
+         "{}: was trained on other data (the text or the tokenizer has changed since); start a new run, with init_from "
+         "to keep the weights",
+         checkpoint.string());
+  }
+  load_parameters(checkpoint, *setup.loaded.model);
+  load_state(checkpoint / "optimizer.safetensors", setup.optimizer->state());
+  setup.optimizer->set_steps_done(setup.progress.optimizer_steps);
+  setup.resumed = true;
+}
+
+}  // namespace
+
+TrainingSetup set_up_training(TrainingConfig config) {
+  set_threads(config);
+  TrainingSetup setup{.config = std::move(config),
+                      .folder = RunFolder(""),
+                      .data = {},
+                      .schedule = {},
+                      .loaded = {},
+                      .optimizer = {},
+                      .progress = {}};
+  auto& c = setup.config;
+  setup.folder = RunFolder(c.output_dir);
+  const auto checkpoint = checkpoint_to_resume(c, setup.folder);
+  // A run that goes on takes the shape from its own checkpoint: the folder that it began from may be gone.
+  std::optional<std::filesystem::path> parent;
+  if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
+  if (parent) {
+    take_model_of(*parent, c.model);
+    take_tokenizer_of(*parent, c.data);
+  }
+  resolve_defaults(c);
+  setup.data = prepare_data(c.data, *c.model.max_sequence_length, setup.folder.data());
+  take_vocabulary_of(*setup.data.tokenizer, c.model);
+  resolve_defaults(c);
+  auto shape = transformer_config(c.model);
+  if (parent) widen_positions(*parent, shape);
+  check_memory(shape);
+
+  setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
+  setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
+  setup.schedule = schedule_settings(c, setup.total_steps);
+  setup.loaded = build_model(shape, /*gradients=*/true);
+  setup.loaded.tokenizer = setup.data.tokenizer;
+  setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));
+  setup.progress = {.run_id = new_run_id(), .best_loss = std::nullopt, .data_hash = setup.data.hash};
+  if (checkpoint) {
+    restore(setup, *checkpoint);
+  } else if (parent) {
+    verify_or_warn(*parent);
+    load_parameters(*parent, *setup.loaded.model);
+  } else {
+    initialize_parameters(*setup.loaded.model, static_cast<uint64_t>(c.seed));
+  }
+  return setup;
+}
+
+}  // namespace slm

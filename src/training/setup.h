@@ -1,0 +1,35 @@
+// Everything that a run needs before its first step, made from its config.
+#pragma once
+
+#include <memory>
+
+#include "checkpoint/model_folder.h"
+#include "config/training_config.h"
+#include "data/batch_loader.h"
+#include "data/prepare.h"
+#include "training/adamw.h"
+#include "training/run_folder.h"
+#include "training/run_progress.h"
+#include "training/schedule.h"
+
+namespace slm {
+
+struct TrainingSetup {
+  TrainingConfig config;  // resolved
+  RunFolder folder;
+  PreparedData data;
+  int64_t rows_per_step = 0;
+  int64_t total_steps = 0;
+  ScheduleSettings schedule;
+  LoadedModel loaded;
+  std::unique_ptr<AdamW> optimizer;
+  RunProgress progress;  // of the checkpoint that is resumed, else at its beginning
+  bool resumed = false;
+};
+
+/// Checks, prepares the data, resolves the config, builds the model and fills it: from the checkpoint that is resumed,
+/// from init_from, or at random. Writes nothing but the prepared data. Errors as of each part; kOutOfMemory where the
+/// training state alone is larger than the memory that is left.
+TrainingSetup set_up_training(TrainingConfig config);
+
+}  // namespace slm

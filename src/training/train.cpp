@@ -1,0 +1,36 @@
+#include "training/train.h"
+
+#include "core/log.h"
+#include "model/hugging_face/config_json.h"
+#include "model/model_size.h"
+
+namespace slm {
+namespace {
+
+void describe_run(const TrainingSetup& setup) {
+  const auto& shape = setup.loaded.model->config();
+  log_info(describe(shape));
+  if (const auto fit = hugging_face_class(shape); fit.name.empty()) {
+    log_warning("no class of transformers computes this model ({}); its checkpoints load in slm only", fit.why_none);
+  } else if (fit.name == "GPT2LMHeadModel" && !shape.bias) {
+    log_info("GPT2LMHeadModel always has biases: zeros are written, and not trained");
+  }
+  const int64_t tokens = setup.rows_per_step * *setup.config.model.max_sequence_length;
+  log_info("{} steps of {} tokens ({} windows of {}), {} threads", setup.total_steps, tokens, setup.rows_per_step,
+           *setup.config.model.max_sequence_length, *setup.config.threads);
+  if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
+}
+
+}  // namespace
+
+TrainingOutcome train(const TrainingConfig& config, const std::string& config_text) {
+  const StopSignals signals;
+  auto setup = set_up_training(config);
+  write_run_files(setup.folder, config_text, setup.config);
+  add_log_file(setup.folder.log());
+  describe_run(setup);
+  TrainingLoop loop(setup);
+  return loop.run(signals);
+}
+
+}  // namespace slm

@@ -1,0 +1,14 @@
+// A whole run, from its config to its end.
+#pragma once
+
+#include <string>
+
+#include "config/training_config.h"
+#include "training/loop.h"
+
+namespace slm {
+
+/// Sets up, writes the run's files and trains. `config_text` is what the person wrote, for the run's config.yaml.
+TrainingOutcome train(const TrainingConfig& config, const std::string& config_text);
+
+}  // namespace slm

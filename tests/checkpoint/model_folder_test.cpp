@@ -1,0 +1,171 @@
+#include "checkpoint/model_folder.h"
+
+#include <ATen/ATen.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "model/golden.h"
+#include "model/hugging_face/config_json.h"
+
+namespace slm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A copy of a golden folder that a test may spoil.
+class ModelFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              ("slm_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    for (const char* file : {"config.json", "model.safetensors"}) {
+      fs::copy_file(golden_path(std::string("models/llama_tiny/") + file), folder_ / file);
+    }
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  void edit_config(const std::function<void(nlohmann::json&)>& edit) {
+    auto json = nlohmann::json::parse(read_file(folder_ / "config.json"));
+    edit(json);
+    write_file_atomically(folder_ / "config.json", json.dump());
+  }
+
+  std::string error() {
+    try {
+      read_model_folder(folder_, false);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ExitCode::kData);
+      return e.what();
+    }
+    return "no error";
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(ModelFolder, NamesTheTensorWhoseSizeContradictsTheConfig) {
+  edit_config([](auto& json) { json["intermediate_size"] = 112; });
+  EXPECT_EQ(
+      error(),
+      (folder_ / "model.safetensors").string() +
+          ": model.layers.0.mlp.gate_proj.weight: shape [104, 48] contradicts config.json, which asks for [112, 48]");
+}
+
+TEST_F(ModelFolder, NamesATensorThatTheConfigHasNoPlaceFor) {
+  edit_config([](auto& json) { json["num_hidden_layers"] = 1; });
+  EXPECT_NE(error().find("model.layers.1."), std::string::npos) << error();
+}
+
+TEST_F(ModelFolder, NamesAMissingTensor) {
+  edit_config([](auto& json) { json["num_hidden_layers"] = 3; });
+  EXPECT_NE(error().find("model.layers.2.input_layernorm.weight: missing"), std::string::npos) << error();
+}
+
+TEST_F(ModelFolder, RefusesAnUnknownArchitectureByName) {
+  edit_config([](auto& json) { json["model_type"] = "mamba"; });
+  EXPECT_EQ(error(), (folder_ / "config.json").string() + ": model_type: found 'mamba', expected llama, gpt2 or qwen3");
+}
+
+TEST_F(ModelFolder, RefusesWhatItDoesNotCompute) {
+  edit_config([](auto& json) { json["rope_parameters"]["rope_type"] = "yarn"; });
+  EXPECT_NE(error().find("rope_type 'yarn' is not supported"), std::string::npos) << error();
+}
+
+TEST_F(ModelFolder, ReadsTheOldSpellingOfRope) {
+  const auto now = read_model_config(folder_);
+  edit_config([](auto& json) {
+    json["rope_theta"] = json["rope_parameters"]["rope_theta"];
+    json.erase("rope_parameters");
+    json.erase("dtype");
+    json["torch_dtype"] = "float32";
+  });
+  EXPECT_EQ(read_model_config(folder_), now);
+}
+
+TEST(ConfigJson, EveryShapeThatCanBeBuiltReadsBack) {
+  TransformerConfig base{.vocab_size = 70,
+                         .max_sequence_length = 32,
+                         .n_layers = 2,
+                         .n_heads = 4,
+                         .n_kv_heads = 4,
+                         .head_dim = 8,
+                         .d_model = 32,
+                         .d_ff = 64};
+  for (const auto norm : {NormKind::kRmsNorm, NormKind::kLayerNorm}) {
+    for (const auto activation : {Activation::kSwiGlu, Activation::kGelu, Activation::kGeluNew}) {
+      for (const auto position : {PositionKind::kRope, PositionKind::kLearned}) {
+        for (int bits = 0; bits < 8; ++bits) {
+          auto config = base;
+          config.norm = norm;
+          config.activation = activation;
+          config.position = position;
+          config.qk_norm = bits & 1;
+          config.bias = bits & 2;
+          config.tie_embeddings = bits & 4;
+          const auto name = hugging_face_class(config).name;
+          config.architecture = name == "GPT2LMHeadModel" ? "gpt2" : name == "Qwen3ForCausalLM" ? "qwen3" : "llama";
+          const nlohmann::json json = write_config_json(config);
+          EXPECT_EQ(read_config_json(json, "test"), config) << json.dump();
+        }
+      }
+    }
+  }
+}
+
+TEST(ModelFolderWriting, ShapesThatNoClassHasReadBackToTheSameBits) {
+  const fs::path folder = fs::path(testing::TempDir()) / "slm_own_class";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  TransformerConfig config{.vocab_size = 70,
+                           .max_sequence_length = 32,
+                           .n_layers = 2,
+                           .n_heads = 4,
+                           .n_kv_heads = 2,
+                           .head_dim = 8,
+                           .d_model = 32,
+                           .d_ff = 64,
+                           .norm = NormKind::kLayerNorm,
+                           .bias = true};
+  ASSERT_EQ(hugging_face_class(config).name, "");
+  const auto model = build_model(config, false);
+  initialize_parameters(*model.model, 3);
+  write_model_folder(folder, *model.model, nullptr);
+  EXPECT_TRUE(at::equal(read_model_folder(folder, false).arena->parameters(), model.arena->parameters()));
+  fs::remove_all(folder);
+}
+
+TEST(ModelFolderWriting, Gpt2WithoutBiasesWritesZerosAndReadsThemBackAsNone) {
+  const fs::path folder = fs::path(testing::TempDir()) / "slm_gpt2_no_bias";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  TransformerConfig config{.architecture = "gpt2",
+                           .vocab_size = 70,
+                           .max_sequence_length = 32,
+                           .n_layers = 1,
+                           .n_heads = 4,
+                           .n_kv_heads = 4,
+                           .head_dim = 8,
+                           .d_model = 32,
+                           .d_ff = 128,
+                           .norm = NormKind::kLayerNorm,
+                           .activation = Activation::kGelu,
+                           .position = PositionKind::kLearned,
+                           .tie_embeddings = true};
+  const auto model = build_model(config, false);
+  initialize_parameters(*model.model, 3);
+  write_model_folder(folder, *model.model, nullptr);
+  const SafetensorsFile file(folder / "model.safetensors");
+  ASSERT_NE(file.find("transformer.h.0.attn.c_attn.bias"), nullptr);
+  EXPECT_EQ(load_tensor(file, *file.find("transformer.h.0.attn.c_attn.bias")).count_nonzero().item<int64_t>(), 0);
+  const auto again = read_model_folder(folder, false);
+  EXPECT_EQ(again.model->config(), config);
+  EXPECT_TRUE(at::equal(again.arena->parameters(), model.arena->parameters()));
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace slm
