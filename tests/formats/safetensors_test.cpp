@@ -184,9 +184,16 @@ TEST(Safetensors, TextThatIsNoUtf8IsNotWritten) {
 }
 
 TEST(Safetensors, MessagesNameTheTensorAndWhatContradictsWhat) {
-  const std::string path = (kFiles / "size_mismatch.safetensors").string();
-  EXPECT_EQ(message_of([&] { SafetensorsFile file(path); }),
-            path + ": tensor \"a\": data_offsets [0, 16] do not hold the 20 bytes of its shape and dtype");
+  const auto message = [](const char* name) {
+    const std::string path = (kFiles / name).string();
+    return message_of([&] { SafetensorsFile file(path); }).substr(path.size());
+  };
+  EXPECT_EQ(message("size_mismatch.safetensors"),
+            ": tensor \"a\": data_offsets [0, 16] do not hold the 20 bytes of its shape and dtype");
+  EXPECT_EQ(message("hole.safetensors"),
+            ": tensor \"b\": begins at byte 20 of the data, but the one before it ends at 16");
+  const auto beyond = message("header_longer_than_file.safetensors");
+  EXPECT_NE(beyond.find("but the file ends after"), std::string::npos) << beyond;
 }
 
 }  // namespace slm
