@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   add_generate(app, exit_code);
   add_prepare(app, exit_code);
   add_logits(app, exit_code);
+  add_verify(app, exit_code);
   add_config(app, exit_code);
   add_doctor(app, exit_code);
   app.footer("Examples:\n  slm train configs/quickstart.yaml\n  slm config explain learning_rate\n  slm doctor");

@@ -1,0 +1,70 @@
+#include "cli/process.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <stdexcept>
+
+#include "core/file.h"
+
+namespace slm {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path fresh_folder() {
+  std::string name = (fs::temp_directory_path() / "slm-cli-XXXXXX").string();
+  if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
+  return name;
+}
+
+void redirect(int descriptor, const fs::path& file) {
+  const int opened = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  dup2(opened, descriptor);
+}
+
+}  // namespace
+
+Process::Process(const std::vector<std::string>& arguments) : folder_(fresh_folder()) {
+  std::vector<char*> argv{const_cast<char*>(SLM_BINARY)};
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const fs::path out = folder_ / "out", error = folder_ / "error";
+  pid_ = fork();
+  if (pid_ != 0) return;
+  redirect(STDOUT_FILENO, out);
+  redirect(STDERR_FILENO, error);
+  execv(SLM_BINARY, argv.data());
+  _exit(127);
+}
+
+Process::~Process() {
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  fs::remove_all(folder_);
+}
+
+void Process::send(int signal) const { kill(pid_, signal); }
+
+ProcessResult Process::wait() {
+  int status = 0;
+  waitpid(pid_, &status, 0);
+  pid_ = -1;
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(folder_ / "out"),
+          read_file(folder_ / "error")};
+}
+
+ProcessResult run_slm(const std::vector<std::string>& arguments) { return Process(arguments).wait(); }
+
+TestFolder::TestFolder() : path_(fresh_folder()) {}
+TestFolder::~TestFolder() { fs::remove_all(path_); }
+
+std::string TestFolder::file(const std::string& name, const std::string& content) const {
+  write_file_atomically(path_ / name, content);
+  return (path_ / name).string();
+}
+
+}  // namespace slm

@@ -1,0 +1,50 @@
+// Running the slm program in a test, as a person would.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace slm {
+
+struct ProcessResult {
+  int exit_code = -1;  // 128 + n where signal n ended it
+  std::string out, error;
+};
+
+/// A started program; its output goes to files until `wait`.
+class Process {
+ public:
+  explicit Process(const std::vector<std::string>& arguments);
+  ~Process();
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void send(int signal) const;
+  ProcessResult wait();
+
+ private:
+  std::filesystem::path folder_;
+  int pid_ = -1;
+};
+
+/// `slm` with these arguments, to its end.
+ProcessResult run_slm(const std::vector<std::string>& arguments);
+
+/// A fresh folder for one test, removed with the object.
+class TestFolder {
+ public:
+  TestFolder();
+  ~TestFolder();
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  /// Writes a file and returns its path.
+  std::string file(const std::string& name, const std::string& content) const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace slm

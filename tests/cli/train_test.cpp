@@ -1,0 +1,256 @@
+// The program from the outside: a run's files, stopping and going on, and what bad input gets.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "cli/process.h"
+#include "core/file.h"
+#include "core/sha256.h"
+
+namespace slm {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kUsage = 2, kData = 3, kDiverged = 5;
+
+const char* const kText =
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it "
+    "was the epoch of belief, it was the epoch of incredulity, it was the season of light, it was the season of "
+    "darkness, it was the spring of hope, it was the winter of despair.\n";
+
+// A model that trains in a second.
+class TrainCommand : public testing::Test {
+ protected:
+  TrainCommand() : text_(folder_.file("text.txt", repeated(20))), config_(folder_.file("config.yaml", config())) {}
+
+  static std::string repeated(int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += kText;
+    return text;
+  }
+
+  std::string config() const {
+    return "model: {architecture: llama, max_sequence_length: 16, n_layers: 2, n_heads: 2, d_model: 16}\n"
+           "data: {train: '" +
+           text_ +
+           "'}\n"
+           "output_dir: '" +
+           (folder_ / "run").string() +
+           "'\n"
+           "max_steps: 12\nmicro_batch_size: 4\nwarmup_steps: 2\nthreads: 1\n"
+           "logging_steps: 1\neval_steps: 6\nsave_steps: 3\nsave_total_limit: 0\n";
+  }
+
+  ProcessResult train(const std::vector<std::string>& overrides = {}) const {
+    std::vector<std::string> arguments{"train", config_};
+    arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+    return run_slm(arguments);
+  }
+
+  fs::path run(const std::string& name = "run") const { return folder_ / name; }
+  std::string to(const std::string& name) const { return "output_dir=" + run(name).string(); }
+
+  // Hashes of what a step depends on.
+  static std::string state(const fs::path& checkpoint) {
+    return sha256_hex(read_file(checkpoint / "model.safetensors")) + " " +
+           sha256_hex(read_file(checkpoint / "optimizer.safetensors"));
+  }
+
+  // metrics.jsonl without what the clock decides.
+  static std::vector<nlohmann::json> metrics(const fs::path& run) {
+    std::istringstream lines(read_file(run / "metrics.jsonl"));
+    std::vector<nlohmann::json> rows;
+    for (std::string line; std::getline(lines, line);) {
+      auto row = nlohmann::json::parse(line);
+      for (const char* key : {"step_seconds", "tokens_per_second", "memory_mib", "seconds"}) row.erase(key);
+      rows.push_back(row);
+    }
+    return rows;
+  }
+
+  TestFolder folder_;
+  std::string text_, config_;
+};
+
+TEST_F(TrainCommand, WritesTheFilesOfARun) {
+  const auto result = train();
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  for (const char* file : {"config.yaml", "config.resolved.yaml", "environment.json", "metrics.jsonl", "log.txt",
+                           "checkpoints/step-000012/manifest.json", "checkpoints/latest/model.safetensors",
+                           "checkpoints/best/optimizer.safetensors"}) {
+    EXPECT_TRUE(fs::exists(run() / file)) << file;
+  }
+  const auto rows = metrics(run());
+  EXPECT_EQ(rows.size(), 12u + 2u);
+  EXPECT_LT(rows.back()["loss"].get<double>(), 3.3);
+  EXPECT_EQ(run_slm({"verify", run().string()}).exit_code, 0);
+}
+
+TEST_F(TrainCommand, TheSameConfigGivesTheSameBits) {
+  ASSERT_EQ(train({to("a")}).exit_code, 0);
+  ASSERT_EQ(train({to("b")}).exit_code, 0);
+  EXPECT_EQ(state(run("a") / "checkpoints/latest"), state(run("b") / "checkpoints/latest"));
+  ASSERT_EQ(train({to("c"), "seed=2"}).exit_code, 0);
+  EXPECT_NE(state(run("a") / "checkpoints/latest"), state(run("c") / "checkpoints/latest"));
+}
+
+TEST_F(TrainCommand, ResumedFromAnyCheckpointTheRunEndsWithTheSameBits) {
+  ASSERT_EQ(train({to("whole")}).exit_code, 0);
+  for (const char* step : {"step-000003", "step-000006", "step-000009"}) {
+    fs::remove_all(run("again"));
+    fs::copy(run("whole"), run("again"), fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    for (const auto& entry : fs::directory_iterator(run("again") / "checkpoints")) {
+      if (entry.is_directory() && !entry.is_symlink() && entry.path().filename() > step) fs::remove_all(entry.path());
+    }
+    const auto result = train({to("again"), "resume=must"});
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+    EXPECT_EQ(state(run("again") / "checkpoints/step-000012"), state(run("whole") / "checkpoints/step-000012")) << step;
+    EXPECT_EQ(metrics(run("again")), metrics(run("whole"))) << step;
+  }
+}
+
+TEST_F(TrainCommand, SigtermFinishesTheStepSavesAndTheResumedRunHasTheSameBits) {
+  const std::vector<std::string> length{"max_steps=400", "save_steps=0", "eval_steps=0"};
+  auto overrides = length;
+  overrides.push_back(to("whole"));
+  ASSERT_EQ(train(overrides).exit_code, 0);
+
+  overrides.back() = to("stopped");
+  std::vector<std::string> arguments{"train", config_};
+  arguments.insert(arguments.end(), overrides.begin(), overrides.end());
+  Process process(arguments);
+  while (!fs::exists(run("stopped") / "metrics.jsonl") || fs::file_size(run("stopped") / "metrics.jsonl") == 0) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.send(SIGTERM);
+  const auto stopped = process.wait();
+  ASSERT_EQ(stopped.exit_code, 128 + SIGTERM) << stopped.error;
+  ASSERT_TRUE(fs::exists(run("stopped") / "checkpoints/latest/manifest.json"));
+  ASSERT_FALSE(fs::exists(run("stopped") / "checkpoints/step-000400")) << "ended before the signal came";
+
+  overrides.push_back("resume=auto");
+  ASSERT_EQ(train(overrides).exit_code, 0);
+  EXPECT_EQ(state(run("stopped") / "checkpoints/step-000400"), state(run("whole") / "checkpoints/step-000400"));
+}
+
+TEST_F(TrainCommand, ResumeAutoPassesOverADamagedCheckpointAndNamesIt) {
+  ASSERT_EQ(train().exit_code, 0);
+  auto bytes = read_file(run() / "checkpoints/step-000012/model.safetensors");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_file_atomically(run() / "checkpoints/step-000012/model.safetensors", bytes);
+  EXPECT_EQ(train({"resume=must"}).exit_code, kData);
+  fs::remove_all(run() / "checkpoints/step-000012/nothing");
+  EXPECT_EQ(run_slm({"verify", run().string()}).exit_code, kData);
+  const auto result = train({"resume=auto"});
+  EXPECT_NE(result.error.find("step-000012"), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("SHA-256 differs"), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("resumed at step 9"), std::string::npos) << result.error;
+}
+
+TEST_F(TrainCommand, KeepsTheNewestAndTheBestWithinTheLimit) {
+  ASSERT_EQ(train({"save_total_limit=2", "eval_steps=3"}).exit_code, 0);
+  std::vector<std::string> kept;
+  for (const auto& entry : fs::directory_iterator(run() / "checkpoints")) {
+    if (!entry.is_symlink()) kept.push_back(entry.path().filename());
+  }
+  EXPECT_EQ(kept.size(), 2u);
+  EXPECT_TRUE(fs::exists(run() / "checkpoints/step-000012"));
+  EXPECT_TRUE(fs::exists(run() / "checkpoints/best/manifest.json"));
+}
+
+TEST_F(TrainCommand, InitFromTakesWeightsShapeAndTokenizerFromTheCheckpoint) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto config =
+      folder_.file("fine.yaml", "init_from: '" + run().string() + "'\ndata: {train: '" + text_ + "'}\noutput_dir: '" +
+                                    run("fine").string() + "'\nmax_steps: 1\nwarmup_steps: 1\nthreads: 1\n");
+  const auto result = run_slm({"train", config});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  // Step 0 of a warm-up has learning rate 0, so the weights are the parent's.
+  EXPECT_EQ(read_file(run("fine") / "checkpoints/latest/model.safetensors"),
+            read_file(run() / "checkpoints/best/model.safetensors"));
+}
+
+TEST_F(TrainCommand, SamplesAreWritten) {
+  ASSERT_EQ(train({"sample_steps=6", "sample_prompts=[It was]"}).exit_code, 0);
+  EXPECT_TRUE(read_file(run() / "samples/step-000012.txt").starts_with("It was"));
+}
+
+// --- bad input: exit code, message, and nothing left behind ---
+
+TEST_F(TrainCommand, RefusesAnOutputFolderThatHoldsARun) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto before = read_file(run() / "metrics.jsonl");
+  const auto result = train();
+  EXPECT_EQ(result.exit_code, kUsage);
+  EXPECT_NE(result.error.find("already holds a run; use resume=auto"), std::string::npos) << result.error;
+  EXPECT_EQ(read_file(run() / "metrics.jsonl"), before);
+}
+
+TEST_F(TrainCommand, RefusesAResumeUnderAnotherConfigAndNamesBothValues) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto result = train({"resume=auto", "learning_rate=0.5"});
+  EXPECT_EQ(result.exit_code, kUsage);
+  EXPECT_NE(result.error.find("learning_rate"), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("0.5"), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("0.0006"), std::string::npos) << result.error;
+}
+
+TEST_F(TrainCommand, RefusesAResumeOnOtherData) {
+  ASSERT_EQ(train().exit_code, 0);
+  folder_.file("text.txt", repeated(21));
+  const auto result = train({"resume=auto", "max_steps=12"});
+  EXPECT_EQ(result.exit_code, kData);
+  EXPECT_NE(result.error.find("other data"), std::string::npos) << result.error;
+}
+
+TEST_F(TrainCommand, DivergingEndsWithItsOwnExitCode) {
+  const auto result = train({"learning_rate=1e30", "max_grad_norm=0", "warmup_steps=0", "max_skipped_steps=2"});
+  EXPECT_EQ(result.exit_code, kDiverged) << result.error;
+  EXPECT_NE(result.error.find("not finite for 3 steps in a row; the run has diverged"), std::string::npos)
+      << result.error;
+}
+
+struct BadInput {
+  std::string name;
+  std::vector<std::string> overrides;
+  int exit_code;
+  std::string message;  // a part of it
+};
+
+class BadTraining : public TrainCommand, public testing::WithParamInterface<BadInput> {};
+
+TEST_P(BadTraining, IsRefusedBeforeARunBegins) {
+  folder_.file("empty.txt", "");
+  folder_.file("short.txt", "too short");
+  folder_.file("latin1.txt", "caf\xE9 society");
+  auto overrides = GetParam().overrides;
+  for (auto& text : overrides) {
+    if (const auto at = text.find("DIR"); at != std::string::npos) text.replace(at, 3, (folder_ / "").string());
+  }
+  const auto result = train(overrides);
+  EXPECT_EQ(result.exit_code, GetParam().exit_code) << result.error;
+  EXPECT_NE(result.error.find(GetParam().message), std::string::npos) << result.error;
+  EXPECT_FALSE(fs::exists(run() / "metrics.jsonl"));
+  EXPECT_FALSE(fs::exists(run() / "checkpoints"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadTraining,
+    testing::Values(BadInput{"MissingText", {"data.train=DIRnowhere.txt"}, kData, "nowhere.txt"},
+                    BadInput{"EmptyText", {"data.train=DIRempty.txt"}, kData, "empty.txt"},
+                    BadInput{"ShortText", {"data.train=DIRshort.txt"}, kData, "17"},
+                    BadInput{"NotUtf8", {"data.train=DIRlatin1.txt"}, kData, "latin1.txt"},
+                    BadInput{"UnknownKey", {"learning_rat=1"}, kUsage, "did you mean learning_rate?"},
+                    BadInput{"UnknownArchitecture", {"model.architecture=mamba"}, kUsage, "mamba"},
+                    BadInput{"NothingToResume", {"resume=must"}, kData, "holds no checkpoint"},
+                    BadInput{"NoMemory", {"model.d_model=100000", "model.n_layers=1000"}, 4, "memory"},
+                    BadInput{"MissingParent", {"init_from=DIRnowhere"}, kData, "nowhere"}),
+    [](const auto& parameter) { return parameter.param.name; });
+
+}  // namespace
+}  // namespace slm
