@@ -48,6 +48,10 @@ SAVED_BY_TRANSFORMERS = {
 TRAINED_BY_SLM = ["llama", "gpt2", "qwen3"]
 
 
+class SlmFailed(Exception):
+    """A command of slm exited with an error."""
+
+
 class Checks:
     """Prints one line a check and remembers whether any failed."""
 
@@ -64,16 +68,23 @@ class Checks:
         self.line(error[worst].item() <= tolerance, what,
                   f"worst {error[worst]:.2e} at {worst} of {tuple(theirs.shape)}, tolerance {tolerance:.1e}")
 
+    def group(self, name, check, *arguments):
+        """Runs check(self, *arguments); where slm fails, the rest of the group counts as one failed check."""
+        try:
+            check(self, *arguments)
+        except SlmFailed as failure:
+            self.line(False, name, failure)
+
     def line(self, passed, what, detail):
         self.failed += not passed
         print(f"{'ok    ' if passed else 'FAILED'} {what}: {detail}", flush=True)
 
 
 def run_slm(slm, *arguments):
-    """stdout of a command of slm; stops with its stderr where it fails."""
+    """stdout of a command of slm; SlmFailed with its stderr where it fails."""
     result = subprocess.run([slm, *map(str, arguments)], capture_output=True, text=True)
     if result.returncode != 0:
-        sys.exit(f"slm {' '.join(map(str, arguments))} exited with {result.returncode}:\n{result.stderr}")
+        raise SlmFailed(f"slm {' '.join(map(str, arguments))} exited with {result.returncode}:\n{result.stderr}")
     return result.stdout
 
 
@@ -87,17 +98,15 @@ def compare_logits(checks, slm, name, folder, model, ids):
         checks.close(f"{name}: logits", safetensors.torch.load_file(out)["logits"].reshape(theirs.shape), theirs)
 
 
-def check_saved_by_transformers(checks, slm, scratch):
-    for name, (config, how) in SAVED_BY_TRANSFORMERS.items():
-        folder = scratch / name.replace(" ", "_")
-        torch.manual_seed(20)
-        model = AutoModelForCausalLM.from_config(config).eval()
-        for parameter in model.parameters():
-            if parameter.dim() == 1:  # norms and biases, which start as ones and zeros
-                parameter.data += 0.15 * torch.randn_like(parameter)
-        model.save_pretrained(folder, **how)
-        ids = torch.randint(config.vocab_size, (40,), generator=torch.Generator().manual_seed(21)).tolist()
-        compare_logits(checks, slm, name, folder, model, ids)
+def check_saved_by_transformers(checks, slm, name, folder, config, how):
+    torch.manual_seed(20)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 1:  # norms and biases, which start as ones and zeros
+            parameter.data += 0.15 * torch.randn_like(parameter)
+    model.save_pretrained(folder, **how)
+    ids = torch.randint(config.vocab_size, (40,), generator=torch.Generator().manual_seed(21)).tolist()
+    compare_logits(checks, slm, name, folder, model, ids)
 
 
 def greedy_text(model, tokenizer, prompt):
@@ -143,14 +152,12 @@ def check_checkpoint(checks, slm, name, folder):
     compare_logits(checks, slm, name, folder, model, ids)
 
 
-def check_trained_by_slm(checks, slm, scratch):
-    for architecture in TRAINED_BY_SLM:
-        output = scratch / f"run_{architecture}"
-        # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
-        run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}",
-                f"model.architecture={architecture}", "model.n_layers=2", "max_steps=30", "warmup_steps=5",
-                "micro_batch_size=4", "sample_steps=0", "eval_batches=2", "save_steps=30")
-        check_checkpoint(checks, slm, f"{architecture} trained by slm", output / "checkpoints/latest")
+def check_trained_by_slm(checks, slm, name, output, architecture):
+    # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
+    run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}", f"model.architecture={architecture}",
+            "model.n_layers=2", "max_steps=30", "warmup_steps=5", "micro_batch_size=4", "sample_steps=0",
+            "eval_batches=2", "save_steps=30")
+    check_checkpoint(checks, slm, name, output / "checkpoints/latest")
 
 
 def main():
@@ -160,11 +167,16 @@ def main():
     arguments = parser.parse_args()
     print(f"torch {torch.__version__}, transformers {transformers.__version__}")
     checks = Checks()
+    slm = arguments.slm
     with tempfile.TemporaryDirectory() as scratch:
-        check_saved_by_transformers(checks, arguments.slm, pathlib.Path(scratch))
-        check_trained_by_slm(checks, arguments.slm, pathlib.Path(scratch))
+        for name, (config, how) in SAVED_BY_TRANSFORMERS.items():
+            folder = pathlib.Path(scratch) / name.replace(" ", "_")
+            checks.group(name, check_saved_by_transformers, slm, name, folder, config, how)
+        for architecture in TRAINED_BY_SLM:
+            name = f"{architecture} trained by slm"
+            checks.group(name, check_trained_by_slm, slm, name, pathlib.Path(scratch) / architecture, architecture)
     for folder in arguments.checkpoints:
-        check_checkpoint(checks, arguments.slm, folder, folder)
+        checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")
     sys.exit(1 if checks.failed else 0)
 
