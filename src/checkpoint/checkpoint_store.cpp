@@ -37,13 +37,13 @@ void write_file(const fs::path& path, std::string_view text) {
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path folder, std::string run_id, int64_t total_limit)
-    : folder_(std::move(folder)), run_id_(std::move(run_id)), total_limit_(total_limit) {}
+    : folder_(std::move(folder)), run_id_(std::move(run_id)), total_limit_(total_limit) {
+  remove_stale_staging(folder_);
+}
 
 bool CheckpointStore::holds(int64_t step) const { return fs::exists(folder_ / step_folder(step) / "manifest.json"); }
 
 fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best) {
-  fs::create_directories(folder_);
-  remove_stale_staging(folder_);
   const auto target = folder_ / step_folder(step);
   const auto existing = list_checkpoints(folder_);
   SaveTransaction transaction(target);

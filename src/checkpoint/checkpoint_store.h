@@ -26,7 +26,8 @@ struct RunState {
 
 class CheckpointStore {
  public:
-  /// `folder` is run/checkpoints, created at the first save; `total_limit` 0 keeps all.
+  /// `folder` is run/checkpoints, created at the first save; what a killed process left in it is removed now.
+  /// `total_limit` 0 keeps all.
   CheckpointStore(std::filesystem::path folder, std::string run_id, int64_t total_limit);
 
   /// Saves durably (design: stage, fsync, rename), points `latest` there, and `best` where asked; then removes the

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
+#include <csignal>
 #include <cstdio>
 #include <new>
 
@@ -61,6 +62,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   using namespace slm;
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then an error of write, with a message, like a full disk
   init_log();
   try {
     return cli::run(argc, argv);

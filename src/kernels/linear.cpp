@@ -1,10 +1,49 @@
 #include "kernels/linear.h"
 
 #include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 namespace slm {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+bool accumulates(const at::Tensor& leaf) { return leaf.requires_grad() && leaf.is_leaf() && leaf.grad().defined(); }
+
+class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
+                            const std::optional<at::Tensor>& bias) {
+    context->save_for_backward({x, weight.detach()});
+    context->saved_data["weight_gradient"] = weight.grad();
+    if (bias) context->saved_data["bias_gradient"] = bias->grad();
+    return at::linear(x, weight, bias);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const auto &x = saved[0], &weight = saved[1];
+    const auto output = gradients[0].reshape({-1, weight.size(0)});  // (M, N)
+    auto weight_gradient = context->saved_data["weight_gradient"].toTensor();
+    weight_gradient.addmm_(output.t(), x.reshape({-1, weight.size(1)}));  // (N, K) += (N, M) (M, K)
+    if (context->saved_data.count("bias_gradient") > 0) {
+      context->saved_data["bias_gradient"].toTensor().add_(output.sum(0));
+    }
+    at::Tensor input;
+    if (context->needs_input_grad(0)) input = at::matmul(gradients[0], weight);
+    return {input, at::Tensor(), at::Tensor()};
+  }
+};
+
+}  // namespace
 
 at::Tensor dense_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (at::GradMode::is_enabled() && accumulates(weight) && (!bias.defined() || accumulates(bias))) {
+    return LinearIntoGradient::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
+  }
   return at::linear(x, weight, bias);
 }
 
