@@ -17,7 +17,10 @@ TrainingConfig resolved(std::string_view lines) {
 }
 
 ModelConfig preset(const std::string& architecture) {
-  ModelConfig model{.architecture = architecture, .n_layers = 2, .n_heads = 4, .d_model = 128};
+  ModelConfig model;
+  model.architecture = architecture;
+  model.n_heads = 4;
+  model.d_model = 128;
   resolve_model_defaults(model);
   return model;
 }
@@ -69,13 +72,20 @@ TEST(ConfigResolve, WidthsFollowFromTheModelsWidth) {
   EXPECT_EQ(preset("qwen3").d_ff, 352);
   EXPECT_EQ(preset("llama").head_dim, 32);
   EXPECT_EQ(preset("llama").n_kv_heads, 4);
-  ModelConfig exact{.n_heads = 4, .d_model = 96};  // 8/3 of it is a multiple of 32 already
+  ModelConfig exact;
+  exact.d_model = 96;  // 8/3 of it is a multiple of 32 already
   resolve_model_defaults(exact);
   EXPECT_EQ(exact.d_ff, 256);
 }
 
 TEST(ConfigResolve, WhatIsGivenStays) {
-  ModelConfig model{.architecture = "gpt2", .n_heads = 4, .n_kv_heads = 2, .head_dim = 6, .d_model = 64, .d_ff = 100};
+  ModelConfig model;
+  model.architecture = "gpt2";
+  model.n_heads = 4;
+  model.n_kv_heads = 2;
+  model.head_dim = 6;
+  model.d_model = 64;
+  model.d_ff = 100;
   model.norm = "rmsnorm";
   model.position = "rope";
   model.bias = false;
