@@ -79,13 +79,14 @@ Fact processor() {
 }
 
 Fact threads() {
-  const unsigned cores = std::thread::hardware_concurrency();
-  const int used = at::get_num_threads();
-  const bool asked = std::getenv("OMP_NUM_THREADS") != nullptr;
-  return {"threads",
-          {{"cores", cores}, {"used", used}},
-          fmt::format("threads: {} of {} cores this process may use ({}; `threads:` in a config decides for a run)",
-                      used, cores, asked ? "OMP_NUM_THREADS" : "LibTorch's choice")};
+  const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
+  const int others = at::get_num_threads();
+  return {
+      "threads",
+      {{"cores", cores}, {"training", cores}, {"other_commands", others}},
+      fmt::format("threads: training {0}, one a core that this process may use (`threads:` in a config changes it); "
+                  "other commands {1} ({2})",
+                  cores, others, std::getenv("OMP_NUM_THREADS") ? "OMP_NUM_THREADS" : "LibTorch's choice")};
 }
 
 Fact memory() {
