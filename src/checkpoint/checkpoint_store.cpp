@@ -28,6 +28,13 @@ std::optional<int64_t> step_of(const fs::path& folder) {
   return step;
 }
 
+// `name`, or with a number where that is taken.
+fs::path free_name(const fs::path& folder, const std::string& name) {
+  auto path = folder / name;
+  for (int i = 2; fs::exists(path); ++i) path = folder / fmt::format("{}-{}", name, i);
+  return path;
+}
+
 void write_file(const fs::path& path, std::string_view text) {
   FileWriter writer(path);
   writer.write(text);
@@ -61,6 +68,18 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
 }
 
 void CheckpointStore::mark_best(int64_t step) { replace_link(folder_ / "best", step_folder(step)); }
+
+void CheckpointStore::go_on_from(int64_t step, int64_t best_step) {
+  for (const auto& checkpoint : list_checkpoints(folder_)) {
+    if (*step_of(checkpoint) <= step) continue;
+    const auto aside = free_name(folder_, "superseded-" + checkpoint.filename().string());
+    fs::rename(checkpoint, aside);
+    log_info("{}: set aside as {}", checkpoint.string(), aside.filename().string());
+  }
+  if (holds(step)) replace_link(folder_ / "latest", step_folder(step));
+  if (best_step > 0 && holds(best_step)) return mark_best(best_step);
+  fs::remove(folder_ / "best");
+}
 
 void CheckpointStore::rotate() const {
   if (total_limit_ == 0) return;

@@ -39,6 +39,11 @@ class CheckpointStore {
 
   bool holds(int64_t step) const;
 
+  /// For a run that goes on from `step`: newer checkpoints, of a way that is not followed any more or damaged, are
+  /// renamed to superseded-step-…, so that nothing is lost and nothing takes them for the newest. `latest` points to
+  /// `step`, `best` to `best_step` (0: to nothing).
+  void go_on_from(int64_t step, int64_t best_step);
+
  private:
   void rotate() const;
 

@@ -24,9 +24,10 @@ struct DataConfig {
             "Files or globs as for train; where empty, the end of the training text (validation_fraction).");
     v.field("validation_fraction", validation_fraction, HalfOpen{0, 1}, kFixed,
             "Share of the training text, from its end, that is kept for validation; 0: nothing is kept and nothing is "
-            "evaluated. Only where validation is empty.");
+            "evaluated. Only where validation is empty. builtin:stories has validation stories of its own.");
     v.field("tokenizer", tokenizer, NonEmpty{}, kFixed,
-            "char (one token a character of the training text), or the path of a tokenizer.json.");
+            "char (one token a character of the training and validation text; with init_from the tokenizer found "
+            "there), or the path of a tokenizer.json.");
   }
 };
 

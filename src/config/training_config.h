@@ -83,7 +83,8 @@ struct TrainingConfig {
     v.group("Length: exactly one of these");
     v.field("max_steps", max_steps, Between{1, 1e12}, kLength, "Optimizer steps.");
     v.field("max_tokens", max_tokens, Between{1, 1e18}, kLength, "Training tokens, rounded up to whole steps.");
-    v.field("epochs", epochs, Between{1, 1e9}, kLength, "Passes over the training tokens.");
+    v.field("epochs", epochs, Between{1, 1e9}, kLength,
+            "Passes over the training tokens, rounded down to whole steps.");
 
     v.group("Batch");
     v.field("micro_batch_size", micro_batch_size, Between{1, ModelConfig::kMaxSize}, kFixed,

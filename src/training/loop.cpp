@@ -36,7 +36,9 @@ TrainingLoop::TrainingLoop(TrainingSetup& setup)
       progress_(setup.progress),
       loader_(make_loader(setup)),
       store_(setup.folder.checkpoints(), setup.progress.run_id, setup.config.save_total_limit),
-      metrics_(setup.folder.metrics(), setup.progress.step) {}
+      metrics_(setup.folder.metrics(), setup.progress.step) {
+  if (setup.resumed) store_.go_on_from(progress_.step, progress_.best_step);
+}
 
 TrainingOutcome TrainingLoop::run(const StopSignals& signals) {
   while (progress_.step < setup_.total_steps && signals.requested() == 0) {

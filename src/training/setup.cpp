@@ -67,11 +67,13 @@ void widen_positions(const std::filesystem::path& folder, TransformerConfig& sha
   shape.max_sequence_length = longest;
 }
 
-// The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file.
-void take_tokenizer_of(const std::filesystem::path& folder, DataConfig& data) {
+// The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file. The config
+// itself stays as it is, so that a run that goes on compares equal wherever its first parent lay.
+DataConfig data_with_tokenizer_of(const std::filesystem::path& folder, DataConfig data) {
   if (data.tokenizer == DataConfig{}.tokenizer && std::filesystem::exists(folder / "tokenizer.json")) {
     data.tokenizer = (folder / "tokenizer.json").string();
   }
+  return data;
 }
 
 void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
@@ -97,11 +99,23 @@ void check_memory(const TransformerConfig& config) {
        describe(config), needed >> 20, available >> 20);
 }
 
+// The decay of wsd is counted from the end: a run that has begun it cannot be made longer any more.
+void check_lengthening(const TrainingSetup& setup, const TrainingConfig& saved) {
+  const int64_t before = steps_of(saved, setup.data, setup.rows_per_step), decay = wsd_decay_steps(saved, before);
+  if (saved.lr_scheduler_type != "wsd" || before == setup.total_steps || setup.progress.step <= before - decay) return;
+  fail(
+      ExitCode::kUsage,
+      "{} steps instead of {}: the decay began at step {}, and the checkpoint stands at {}; resume from an earlier one",
+      setup.total_steps, before, before - decay, setup.progress.step);
+}
+
 void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
   const auto config_path = checkpoint / "training_config.yaml";
   auto saved = parse_training_config(read_file(config_path), config_path.string());
   for (const auto& warning : check_resumable(saved, setup.config)) log_warning("{}", warning);
   setup.progress = read_run_progress(checkpoint / "trainer_state.json");
+  resolve_defaults(saved);
+  check_lengthening(setup, saved);
   if (setup.progress.data_hash != setup.data.hash) {
     fail(ExitCode::kData,
          "{}: was trained on other data (the text or the tokenizer has changed since); start a new run, with init_from "
@@ -131,12 +145,10 @@ TrainingSetup set_up_training(TrainingConfig config) {
   // A run that goes on takes the shape from its own checkpoint: the folder that it began from may be gone.
   std::optional<std::filesystem::path> parent;
   if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
-  if (parent) {
-    take_model_of(*parent, c.model);
-    take_tokenizer_of(*parent, c.data);
-  }
+  if (parent) take_model_of(*parent, c.model);
   resolve_defaults(c);
-  setup.data = prepare_data(c.data, *c.model.max_sequence_length, setup.folder.data());
+  setup.data = prepare_data(parent ? data_with_tokenizer_of(*parent, c.data) : c.data, *c.model.max_sequence_length,
+                            setup.folder.data());
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);

@@ -144,9 +144,11 @@ TEST_F(TrainCommand, ResumeAutoPassesOverADamagedCheckpointAndNamesIt) {
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_file_atomically(run() / "checkpoints/step-000012/model.safetensors", bytes);
   EXPECT_EQ(train({"resume=must"}).exit_code, kData);
-  fs::remove_all(run() / "checkpoints/step-000012/nothing");
   EXPECT_EQ(run_slm({"verify", run().string()}).exit_code, kData);
   const auto result = train({"resume=auto"});
+  EXPECT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_TRUE(fs::exists(run() / "checkpoints/superseded-step-000012"));
+  EXPECT_EQ(run_slm({"verify", run().string()}).exit_code, 0);
   EXPECT_NE(result.error.find("step-000012"), std::string::npos) << result.error;
   EXPECT_NE(result.error.find("SHA-256 differs"), std::string::npos) << result.error;
   EXPECT_NE(result.error.find("resumed at step 9"), std::string::npos) << result.error;
@@ -173,6 +175,33 @@ TEST_F(TrainCommand, InitFromTakesWeightsShapeAndTokenizerFromTheCheckpoint) {
   // Step 0 of a warm-up has learning rate 0, so the weights are the parent's.
   EXPECT_EQ(read_file(run("fine") / "checkpoints/latest/model.safetensors"),
             read_file(run() / "checkpoints/best/model.safetensors"));
+}
+
+TEST_F(TrainCommand, ARunFromACheckpointGoesOnWithoutItsParent) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto config = folder_.file("fine.yaml", "init_from: '" + run().string() + "'\ndata: {train: '" + text_ +
+                                                    "'}\noutput_dir: '" + run("fine").string() +
+                                                    "'\nmax_steps: 4\nsave_steps: 2\nwarmup_steps: 1\nthreads: 1\n");
+  ASSERT_EQ(run_slm({"train", config}).exit_code, 0);
+  const auto whole = state(run("fine") / "checkpoints/latest");
+  fs::remove_all(run("fine") / "checkpoints/step-000004");
+  fs::remove_all(run());
+  const auto result = run_slm({"train", config, "resume=must"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(state(run("fine") / "checkpoints/latest"), whole);
+}
+
+TEST_F(TrainCommand, AWsdRunCanBeMadeLongerBeforeItsDecayAndNotAfter) {
+  const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "wsd_decay_steps=4"};
+  auto short_run = wsd, long_run = wsd;
+  ASSERT_EQ(train(short_run).exit_code, 0);
+  long_run.insert(long_run.end(), {"max_steps=20", "resume=must"});
+  const auto refused = train(long_run);
+  EXPECT_EQ(refused.exit_code, kUsage);
+  EXPECT_NE(refused.error.find("the decay began at step 8, and the checkpoint stands at 12"), std::string::npos)
+      << refused.error;
+  long_run.back() = "resume=" + (run() / "checkpoints/step-000006").string();
+  EXPECT_EQ(train(long_run).exit_code, 0);
 }
 
 TEST_F(TrainCommand, SamplesAreWritten) {
