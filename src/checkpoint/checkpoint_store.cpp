@@ -72,7 +72,7 @@ void CheckpointStore::mark_best(int64_t step) { replace_link(folder_ / "best", s
 void CheckpointStore::go_on_from(int64_t step, int64_t best_step) {
   for (const auto& checkpoint : list_checkpoints(folder_)) {
     if (*step_of(checkpoint) <= step) continue;
-    const auto aside = free_name(folder_, "superseded-" + checkpoint.filename().string());
+    const auto aside = free_name(folder_, std::string(kSupersededPrefix) + checkpoint.filename().string());
     fs::rename(checkpoint, aside);
     log_info("{}: set aside as {}", checkpoint.string(), aside.filename().string());
   }

@@ -94,6 +94,9 @@ void verify_run(const fs::path& run, Report& report) {
   for (const fs::path& entry : sorted_entries(run / "checkpoints")) {
     if (entry.filename().string().starts_with(kStagingPrefix)) {
       report.note(fmt::format("{}: left by a save that was interrupted; nothing reads it", entry.string()));
+    } else if (entry.filename().string().starts_with(kSupersededPrefix)) {
+      report.note(
+          fmt::format("{}: set aside when the run went on from an earlier checkpoint; not verified", entry.string()));
     } else if (fs::is_symlink(entry)) {
       if (!fs::exists(entry)) {
         report.problem(

@@ -16,6 +16,8 @@ namespace slm {
 
 /// What every unfinished file and folder is called at its beginning.
 inline constexpr std::string_view kStagingPrefix = ".tmp-";
+/// What a checkpoint is called that a run left behind when it went on from an earlier one.
+inline constexpr std::string_view kSupersededPrefix = "superseded-";
 
 class SaveTransaction {
  public:
