@@ -1,9 +1,10 @@
 #include "kernels/linear.h"
 
 #include <ATen/ops/linear.h>
-#include <ATen/ops/matmul.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include "kernels/matrix_product.h"
 
 namespace slm {
 namespace {
@@ -13,6 +14,13 @@ using torch::autograd::variable_list;
 
 bool accumulates(const at::Tensor& leaf) { return leaf.requires_grad() && leaf.is_leaf() && leaf.grad().defined(); }
 
+// (..., K) -> (..., N)
+at::Tensor forward_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  auto sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  return product_with_transposed(x.reshape({-1, weight.size(1)}), weight, bias).view(sizes);
+}
+
 class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
@@ -20,20 +28,19 @@ class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> 
     context->save_for_backward({x, weight.detach()});
     context->saved_data["weight_gradient"] = weight.grad();
     if (bias) context->saved_data["bias_gradient"] = bias->grad();
-    return at::linear(x, weight, bias);
+    return forward_product(x, weight, bias.value_or(at::Tensor()));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
     const auto &x = saved[0], &weight = saved[1];
     const auto output = gradients[0].reshape({-1, weight.size(0)});  // (M, N)
-    auto weight_gradient = context->saved_data["weight_gradient"].toTensor();
-    weight_gradient.addmm_(output.t(), x.reshape({-1, weight.size(1)}));  // (N, K) += (N, M) (M, K)
+    add_transposed_product(context->saved_data["weight_gradient"].toTensor(), output, x.reshape({-1, weight.size(1)}));
     if (context->saved_data.count("bias_gradient") > 0) {
       context->saved_data["bias_gradient"].toTensor().add_(output.sum(0));
     }
     at::Tensor input;
-    if (context->needs_input_grad(0)) input = at::matmul(gradients[0], weight);
+    if (context->needs_input_grad(0)) input = product(output, weight).view(x.sizes());
     return {input, at::Tensor(), at::Tensor()};
   }
 };
@@ -44,7 +51,8 @@ at::Tensor dense_linear(const at::Tensor& x, const at::Tensor& weight, const at:
   if (at::GradMode::is_enabled() && accumulates(weight) && (!bias.defined() || accumulates(bias))) {
     return LinearIntoGradient::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
   }
-  return at::linear(x, weight, bias);
+  if (at::GradMode::is_enabled()) return at::linear(x, weight, bias);
+  return forward_product(x, weight, bias);
 }
 
 }  // namespace slm

@@ -32,8 +32,8 @@ TEST(LinearIntoGradient, EqualsAutogradPlusWhatWasThere) {
         gw[mine] = w.grad();
         if (has_bias) gb[mine] = b.grad();
       }
-      EXPECT_TRUE(at::equal(out[1], out[0]));
-      EXPECT_TRUE(close(gx[1], gx[0], 1e-6));
+      EXPECT_TRUE(close(out[1], out[0], 1e-5));  // another library may compute it
+      EXPECT_TRUE(close(gx[1], gx[0], 1e-5));
       EXPECT_TRUE(close(gw[1], gw[0] + 0.5, 1e-5));
       if (has_bias) {
         EXPECT_TRUE(close(gb[1], gb[0] + 0.5, 1e-5));

@@ -1,0 +1,13 @@
+#include "core/cpu_features.h"
+
+namespace slm {
+
+#if defined(__x86_64__)
+bool has_avx512() { return __builtin_cpu_supports("avx512f") != 0; }
+bool made_by_intel() { return __builtin_cpu_is("intel") != 0; }
+#else
+bool has_avx512() { return false; }
+bool made_by_intel() { return false; }
+#endif
+
+}  // namespace slm

@@ -1,0 +1,10 @@
+// What the processor can do, as far as a choice of kernels depends on it.
+#pragma once
+
+namespace slm {
+
+/// x86-64 with AVX-512 (foundation), of Intel or of another maker.
+bool has_avx512();
+bool made_by_intel();
+
+}  // namespace slm
