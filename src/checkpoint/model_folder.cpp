@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "checkpoint/parameter_files.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -51,10 +52,10 @@ at::Tensor to_file(const FileTensor& layout, const Parameters& parameters) {
 }
 
 // GPT-2's first folders lack the prefix.
-const TensorInfo* find_tensor(const SafetensorsFile& file, const std::string& name) {
+ParameterFiles::Place find_tensor(const ParameterFiles& files, const std::string& name) {
   constexpr std::string_view kPrefix = "transformer.";
-  const auto* info = file.find(name);
-  return info || !name.starts_with(kPrefix) ? info : file.find(name.substr(kPrefix.size()));
+  const auto place = files.find(name);
+  return place.tensor || !name.starts_with(kPrefix) ? place : files.find(name.substr(kPrefix.size()));
 }
 
 void expect_shape(const SafetensorsFile& file, const TensorInfo& info, const std::vector<int64_t>& expected) {
@@ -71,9 +72,10 @@ at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info) {
   return load_tensor(file, info).to(at::kFloat);
 }
 
-void load_one(const SafetensorsFile& file, const FileTensor& layout, const Parameters& parameters) {
-  const auto* info = find_tensor(file, layout.name);
-  if (!info) fail(ExitCode::kData, "{}: {}: missing", file.path().string(), layout.name);
+void load_one(const ParameterFiles& files, const FileTensor& layout, const Parameters& parameters) {
+  const auto [found, info] = find_tensor(files, layout.name);
+  if (!info) fail(ExitCode::kData, "{}: {}: missing", files.path().string(), layout.name);
+  const auto& file = *found;
   expect_shape(file, *info, to_file(layout, parameters).sizes().vec());
   const auto tensor = load_float(file, *info);
   if (layout.always_zero) {
@@ -122,18 +124,17 @@ TransformerConfig read_model_config(const std::filesystem::path& folder) {
 
 void load_parameters(const std::filesystem::path& folder, Transformer& model) {
   const c10::NoGradGuard no_grad;
-  const SafetensorsFile file(folder / "model.safetensors");
+  const ParameterFiles files(folder);
   const auto parameters = parameters_by_name(model);
   std::set<std::string> known;
   for (const auto& layout : file_layout(model.config())) {
-    load_one(file, layout, parameters);
-    known.insert(find_tensor(file, layout.name)->name);
+    load_one(files, layout, parameters);
+    known.insert(find_tensor(files, layout.name).tensor->name);
   }
-  for (const auto& info : file.tensors()) {
-    if (!known.contains(info.name) && !ignorable_tensor(model.config(), info.name)) {
-      fail(ExitCode::kData, "{}: {}: the model that config.json describes has no such tensor", file.path().string(),
-           info.name);
-    }
+  for (const auto& name : files.names()) {
+    if (known.contains(name) || ignorable_tensor(model.config(), name)) continue;
+    fail(ExitCode::kData, "{}: {}: the model that config.json describes has no such tensor", files.path().string(),
+         name);
   }
 }
 

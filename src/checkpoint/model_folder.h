@@ -32,7 +32,7 @@ TransformerConfig read_model_config(const std::filesystem::path& folder);
 /// Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts config.json.
 LoadedModel read_model_folder(const std::filesystem::path& folder, bool gradients);
 
-/// Fills the parameters of `model` from `folder`/model.safetensors; same errors.
+/// Fills the parameters of `model` from the folder's safetensors files, one or several; same errors.
 void load_parameters(const std::filesystem::path& folder, Transformer& model);
 
 }  // namespace slm

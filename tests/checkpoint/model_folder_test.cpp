@@ -65,6 +65,48 @@ TEST_F(ModelFolder, NamesAMissingTensor) {
   EXPECT_NE(error().find("model.layers.2.input_layernorm.weight: missing"), std::string::npos) << error();
 }
 
+// Splits model.safetensors in two, as transformers does with a large model.
+class ShardedFolder : public ModelFolder {
+ protected:
+  void SetUp() override {
+    ModelFolder::SetUp();
+    const SafetensorsFile whole(folder_ / "model.safetensors");
+    StateDict shards[2];
+    for (size_t i = 0; i < whole.tensors().size(); ++i) {
+      const auto& info = whole.tensors()[i];
+      shards[i % 2].push_back({info.name, load_tensor(whole, info)});
+      index_["weight_map"][info.name] = i % 2 ? "model-2.safetensors" : "model-1.safetensors";
+    }
+    save_tensors(folder_ / "model-1.safetensors", shards[0]);
+    save_tensors(folder_ / "model-2.safetensors", shards[1]);
+    fs::remove(folder_ / "model.safetensors");
+    write_index();
+  }
+  void write_index() { write_file_atomically(folder_ / "model.safetensors.index.json", index_.dump()); }
+
+  nlohmann::json index_;
+};
+
+TEST_F(ShardedFolder, GivesTheSameBitsAsOneFile) {
+  const auto whole = read_model_folder(golden_path("models/llama_tiny"), false);
+  EXPECT_TRUE(at::equal(read_model_folder(folder_, false).arena->parameters(), whole.arena->parameters()));
+}
+
+TEST_F(ShardedFolder, NamesATensorThatTheIndexPlacesInTheWrongShard) {
+  auto& place = index_["weight_map"]["model.norm.weight"];
+  place = place == "model-1.safetensors" ? "model-2.safetensors" : "model-1.safetensors";
+  write_index();
+  EXPECT_NE(error().find("model.norm.weight: missing, but model.safetensors.index.json places it there"),
+            std::string::npos)
+      << error();
+}
+
+TEST_F(ShardedFolder, RefusesAnIndexThatPointsOutsideTheFolder) {
+  index_["weight_map"]["model.norm.weight"] = "../model-1.safetensors";
+  write_index();
+  EXPECT_NE(error().find("expected a file's plain name"), std::string::npos) << error();
+}
+
 TEST_F(ModelFolder, RefusesAnUnknownArchitectureByName) {
   edit_config([](auto& json) { json["model_type"] = "mamba"; });
   EXPECT_EQ(error(), (folder_ / "config.json").string() + ": model_type: found 'mamba', expected llama, gpt2 or qwen3");
