@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "data/prepare.h"
+#include "data/stories/stories.h"
 #include "evaluation/probe_scores.h"
 
 namespace slm::cli {
@@ -42,10 +43,11 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// The whole of `file` as validation text, in the checkpoint's own tokenizer.
+// The whole of `file` in the checkpoint's own tokenizer; of builtin:stories only the validation stories.
 DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
   DataConfig data;
-  data.train = data.validation = {file};
+  data.train = {file};
+  if (file != stories::kName) data.validation_fraction = 0;
   if (!std::filesystem::exists(checkpoint / "tokenizer.json")) {
     fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
   }
@@ -99,8 +101,11 @@ void run_evaluate(const EvaluateArguments& arguments) {
   const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
   const TemporaryFolder folder;
   const auto data = prepare_data(config, length, folder.path());
-  if (!data.validation) fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
-  const auto result = evaluate(*loaded.model, *data.validation, data.token_bytes, length, {arguments.batch_size, 0});
+  if (arguments.data.empty() && !data.validation) {
+    fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
+  }
+  const auto& tokens = data.validation ? *data.validation : *data.train;
+  const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length, {arguments.batch_size, 0});
   std::vector<ProbeScore> probes;
   if (data.floor_bits_per_byte) probes = score_probes(*loaded.model, *loaded.tokenizer);
   arguments.json ? print_json(result, data, probes) : print_text(result, data, probes);

@@ -1,6 +1,7 @@
 #include "cli/process.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +27,8 @@ void redirect(int descriptor, const fs::path& file) {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& arguments) : folder_(fresh_folder()) {
+Process::Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file)
+    : folder_(fresh_folder()) {
   std::vector<char*> argv{const_cast<char*>(SLM_BINARY)};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -35,6 +37,10 @@ Process::Process(const std::vector<std::string>& arguments) : folder_(fresh_fold
   if (pid_ != 0) return;
   redirect(STDOUT_FILENO, out);
   redirect(STDERR_FILENO, error);
+  if (largest_file) {
+    const rlimit limit{*largest_file, *largest_file};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
   execv(SLM_BINARY, argv.data());
   _exit(127);
 }

@@ -1,7 +1,9 @@
 // Running the slm program in a test, as a person would.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,8 @@ struct ProcessResult {
 /// A started program; its output goes to files until `wait`.
 class Process {
  public:
-  explicit Process(const std::vector<std::string>& arguments);
+  /// With `largest_file` no file of the program's may grow beyond that many bytes, as if the disk were full.
+  explicit Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file = std::nullopt);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

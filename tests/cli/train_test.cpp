@@ -209,6 +209,16 @@ TEST_F(TrainCommand, SamplesAreWritten) {
   EXPECT_TRUE(read_file(run() / "samples/step-000012.txt").starts_with("It was"));
 }
 
+TEST_F(TrainCommand, AFullDiskLosesNoStepAndLeavesNothingHalfWritten) {
+  constexpr uint64_t kLargestFile = 24 << 10;  // the model takes more, everything else less
+  const auto result = Process({"train", config_}, kLargestFile).wait();
+  EXPECT_EQ(result.exit_code, 1) << result.error;
+  EXPECT_NE(result.error.find("step 3: not saved: "), std::string::npos) << result.error;
+  EXPECT_NE(result.error.find("File too large"), std::string::npos) << result.error;
+  EXPECT_EQ(metrics(run()).size(), 12u + 2u);
+  EXPECT_TRUE(!fs::exists(run() / "checkpoints") || fs::is_empty(run() / "checkpoints"));
+}
+
 // --- bad input: exit code, message, and nothing left behind ---
 
 TEST_F(TrainCommand, RefusesAnOutputFolderThatHoldsARun) {
