@@ -133,7 +133,7 @@ std::string format_text(std::string_view text) {
       !text.empty() && (std::isalnum(static_cast<unsigned char>(text[0])) || text[0] == '/' || text[0] == '.');
   // A colon is plain where text follows it at once, as in builtin:stories.
   const bool plain =
-      begins_plain && text.back() != ':' && text.find(":") == text.rfind(":") &&
+      begins_plain && text.back() != ':' && text.find(':') == text.rfind(':') &&
       std::all_of(text.begin(), text.end(), [](char c) { return c == ':' || is_plain_text_character(c); });
   if (plain && !needs_quotes(text) && !text.starts_with("...")) return std::string(text);
   return quote_text(text);
