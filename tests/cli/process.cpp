@@ -6,19 +6,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <stdexcept>
 
 #include "core/file.h"
 
 namespace slm {
 namespace fs = std::filesystem;
 namespace {
-
-fs::path fresh_folder() {
-  std::string name = (fs::temp_directory_path() / "slm-cli-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp failed");
-  return name;
-}
 
 void redirect(int descriptor, const fs::path& file) {
   const int opened = open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -27,8 +20,7 @@ void redirect(int descriptor, const fs::path& file) {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file)
-    : folder_(fresh_folder()) {
+Process::Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file) {
   std::vector<char*> argv{const_cast<char*>(SLM_BINARY)};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -46,11 +38,9 @@ Process::Process(const std::vector<std::string>& arguments, std::optional<uint64
 }
 
 Process::~Process() {
-  if (pid_ > 0) {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  fs::remove_all(folder_);
+  if (pid_ <= 0) return;
+  kill(pid_, SIGKILL);
+  waitpid(pid_, nullptr, 0);
 }
 
 void Process::send(int signal) const { kill(pid_, signal); }
@@ -65,12 +55,9 @@ ProcessResult Process::wait() {
 
 ProcessResult run_slm(const std::vector<std::string>& arguments) { return Process(arguments).wait(); }
 
-TestFolder::TestFolder() : path_(fresh_folder()) {}
-TestFolder::~TestFolder() { fs::remove_all(path_); }
-
 std::string TestFolder::file(const std::string& name, const std::string& content) const {
-  write_file_atomically(path_ / name, content);
-  return (path_ / name).string();
+  write_file_atomically(*this / name, content);
+  return (*this / name).string();
 }
 
 }  // namespace slm

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/temporary_folder.h"
+
 namespace slm {
 
 struct ProcessResult {
@@ -27,7 +29,7 @@ class Process {
   ProcessResult wait();
 
  private:
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   int pid_ = -1;
 };
 
@@ -35,19 +37,10 @@ class Process {
 ProcessResult run_slm(const std::vector<std::string>& arguments);
 
 /// A fresh folder for one test, removed with the object.
-class TestFolder {
+class TestFolder : public TemporaryFolder {
  public:
-  TestFolder();
-  ~TestFolder();
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
   /// Writes a file and returns its path.
   std::string file(const std::string& name, const std::string& content) const;
-
- private:
-  std::filesystem::path path_;
 };
 
 }  // namespace slm
