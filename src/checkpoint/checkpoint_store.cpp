@@ -51,7 +51,7 @@ CheckpointStore::CheckpointStore(fs::path folder, std::string run_id, int64_t to
 bool CheckpointStore::holds(int64_t step) const { return fs::exists(folder_ / step_folder(step) / "manifest.json"); }
 
 fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best) {
-  const auto target = folder_ / step_folder(step);
+  auto target = folder_ / step_folder(step);
   const auto existing = list_checkpoints(folder_);
   SaveTransaction transaction(target);
   const auto& staging = transaction.staging();
