@@ -58,7 +58,7 @@ void add_generate(CLI::App& app, int&) {
   command->footer(
       "Examples:\n"
       "  slm generate runs/quickstart --prompt \"Once\" --max-tokens 300\n"
-      "  slm generate runs/quickstart --prompt \"Once\" --temperature 0 --stop \"\\n\"");
+      "  slm generate runs/quickstart --prompt \"Once\" --temperature 0 --stop $'\\n'");
   command->callback([arguments] { run_generate(*arguments); });
 }
 

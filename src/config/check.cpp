@@ -7,6 +7,7 @@
 
 #include "config/constraint.h"
 #include "config/describe.h"
+#include "config/keyed_visitor.h"
 #include "config/resolve.h"
 #include "core/error.h"
 
@@ -14,17 +15,8 @@ namespace slm {
 namespace {
 
 /// Values that break the constraint of their own field.
-class ConstraintVisitor {
+class ConstraintVisitor : public KeyedVisitor<ConstraintVisitor> {
  public:
-  void group(std::string_view) {}
-
-  template <class Block>
-  void block(std::string_view name, Block& block, std::string_view) {
-    prefix_ = fmt::format("{}.", name);
-    block.visit(*this);
-    prefix_.clear();
-  }
-
   template <class T>
   void field(std::string_view name, const T& value, const Constraint& constraint, Resume, std::string_view) {
     check(name, value, constraint);
@@ -46,7 +38,7 @@ class ConstraintVisitor {
   void check(std::string_view name, const T& value, const Constraint& constraint) {
     if (keeps(constraint, value) || is_missing_text(value)) return;
     const auto expected = describe_allowed(type_name(value), constraint);
-    broken.push_back({{prefix_ + std::string(name)}, fmt::format("found {}, expected {}", value, expected)});
+    broken.push_back({{key_of(name)}, fmt::format("found {}, expected {}", value, expected)});
   }
 
   /// A text field of a config that was not read from a file may be open; find_missing knows which a run needs.
@@ -55,8 +47,6 @@ class ConstraintVisitor {
     if constexpr (std::is_same_v<T, std::string>) return value.empty();
     return false;
   }
-
-  std::string prefix_;
 };
 
 void check_heads(const ModelConfig& model, std::vector<Contradiction>& found) {

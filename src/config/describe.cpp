@@ -7,6 +7,7 @@
 
 #include "config/check.h"
 #include "config/constraint.h"
+#include "config/keyed_visitor.h"
 #include "config/scalar.h"
 #include "config/suggest.h"
 #include "core/error.h"
@@ -34,16 +35,14 @@ std::string_view type_name_of(const std::optional<T>&) {
 }
 std::string_view type_name_of(const std::vector<std::string>&) { return "text or a list of texts"; }
 
-class ListVisitor {
+class ListVisitor : public KeyedVisitor<ListVisitor> {
  public:
   void group(std::string_view title) { group_ = title; }
 
   template <class Block>
   void block(std::string_view name, Block& block, std::string_view doc) {
     group_ = doc;
-    prefix_ = fmt::format("{}.", name);
-    block.visit(*this);
-    prefix_.clear();
+    KeyedVisitor::block(name, block, doc);
   }
 
   template <class T>
@@ -63,7 +62,7 @@ class ListVisitor {
   void add(std::string_view name, std::string value, std::string_view type, const Constraint& constraint, Resume resume,
            std::string_view doc) {
     fields.push_back({.group = group_,
-                      .key = prefix_ + std::string(name),
+                      .key = key_of(name),
                       .type = std::string(type),
                       .value = std::move(value),
                       .constraint = constraint,
@@ -71,7 +70,7 @@ class ListVisitor {
                       .doc = std::string(doc)});
   }
 
-  std::string group_, prefix_;
+  std::string group_;
 };
 
 std::string block_of(const std::string& key) {

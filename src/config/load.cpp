@@ -9,6 +9,7 @@
 #include "config/check.h"
 #include "config/decode.h"
 #include "config/describe.h"
+#include "config/keyed_visitor.h"
 #include "config/problems.h"
 #include "config/suggest.h"
 #include "config/yaml_document.h"
@@ -176,22 +177,13 @@ class GivenValues {
 };
 
 /// Sets every field that is given.
-class ReadVisitor {
+class ReadVisitor : public KeyedVisitor<ReadVisitor> {
  public:
   ReadVisitor(GivenValues& given, Problems& problems) : given_(given), problems_(problems) {}
 
-  void group(std::string_view) {}
-
-  template <class Block>
-  void block(std::string_view name, Block& block, std::string_view) {
-    prefix_ = fmt::format("{}.", name);
-    block.visit(*this);
-    prefix_.clear();
-  }
-
   template <class T>
   void field(std::string_view name, T& member, const Constraint& constraint, Resume, std::string_view) {
-    const auto key = prefix_ + std::string(name);
+    const auto key = key_of(name);
     const auto* value = given_.find(key);
     if (!value) return;
     if (value->node.kind == YamlNode::Kind::kRefused) {
@@ -207,7 +199,6 @@ class ReadVisitor {
  private:
   GivenValues& given_;
   Problems& problems_;
-  std::string prefix_;
 };
 
 void check_whole(const TrainingConfig& config, const GivenValues& given, Problems& problems) {

@@ -18,6 +18,16 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
   return counter;
 }
 
+void philox4x32_blocks(uint64_t key, uint64_t first, int64_t count, const std::array<uint32_t*, 4>& words) {
+  auto *a = words[0], *b = words[1], *c = words[2], *d = words[3];
+  const std::array<uint32_t, 2> halves{static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
+  for (int64_t j = 0; j < count; ++j) {
+    const uint64_t block = first + static_cast<uint64_t>(j);
+    const auto out = philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, halves);
+    a[j] = out[0], b[j] = out[1], c[j] = out[2], d[j] = out[3];
+  }
+}
+
 namespace {
 
 // The finalizer of splitmix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit.

@@ -11,6 +11,10 @@ namespace slm {
 /// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key);
 
+/// The words of `count` neighbouring blocks: word w of block (first + j) goes to words[w][j]. The same numbers as
+/// philox4x32, many at a time.
+void philox4x32_blocks(uint64_t key, uint64_t first, int64_t count, const std::array<uint32_t*, 4>& words);
+
 /// A key for one purpose: streams of one seed under different purposes are independent.
 uint64_t derive_key(uint64_t seed, std::string_view purpose);
 

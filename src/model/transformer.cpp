@@ -1,11 +1,11 @@
 #include "model/transformer.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/GradMode.h>
 
 #include <cmath>
 
 #include "core/rng.h"
+#include "kernels/normal.h"
 
 namespace slm {
 
@@ -35,8 +35,7 @@ void initialize_parameters(Transformer& model, uint64_t seed) {
       continue;
     }
     const bool writes_residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-    parameter.normal_(0.0, writes_residual ? residual : range,
-                      at::detail::createCPUGenerator(derive_key(seed, "initialize " + name)));
+    fill_normal(parameter, writes_residual ? residual : range, derive_key(seed, "initialize " + name));
   }
 }
 

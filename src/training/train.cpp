@@ -1,14 +1,18 @@
 #include "training/train.h"
 
+#include "config/describe.h"
 #include "core/log.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
+#include "model/model_tree.h"
 
 namespace slm {
 namespace {
 
 void describe_run(const TrainingSetup& setup) {
   const auto& shape = setup.loaded.model->config();
+  log_info("the resolved config:\n{}", print_config(setup.config));
+  log_info("the model:\n{}", model_tree(*setup.loaded.model));
   log_info(describe(shape));
   if (const auto fit = hugging_face_class(shape); fit.name.empty()) {
     log_warning("no class of transformers computes this model ({}); its checkpoints load in slm only", fit.why_none);
@@ -16,7 +20,8 @@ void describe_run(const TrainingSetup& setup) {
     log_info("GPT2LMHeadModel always has biases: zeros are written, and not trained");
   }
   const int64_t tokens = setup.rows_per_step * *setup.config.model.max_sequence_length;
-  log_info("{} steps of {} tokens ({} windows of {}), {} threads", setup.total_steps, tokens, setup.rows_per_step,
+  log_info("{} steps of {} tokens: {} micro-batches of {} windows of {} tokens; {} threads", setup.total_steps, tokens,
+           *setup.config.gradient_accumulation_steps, *setup.config.micro_batch_size,
            *setup.config.model.max_sequence_length, *setup.config.threads);
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/temporary_folder.h"
 #include "model/golden.h"
 #include "model/hugging_face/config_json.h"
 
@@ -128,20 +129,23 @@ TEST_F(ModelFolder, ReadsTheOldSpellingOfRope) {
   EXPECT_EQ(read_model_config(folder_), now);
 }
 
+TransformerConfig small_shape() {
+  return {.vocab_size = 70,
+          .max_sequence_length = 32,
+          .n_layers = 2,
+          .n_heads = 4,
+          .n_kv_heads = 4,
+          .head_dim = 8,
+          .d_model = 32,
+          .d_ff = 64};
+}
+
 TEST(ConfigJson, EveryShapeThatCanBeBuiltReadsBack) {
-  TransformerConfig base{.vocab_size = 70,
-                         .max_sequence_length = 32,
-                         .n_layers = 2,
-                         .n_heads = 4,
-                         .n_kv_heads = 4,
-                         .head_dim = 8,
-                         .d_model = 32,
-                         .d_ff = 64};
   for (const auto norm : {NormKind::kRmsNorm, NormKind::kLayerNorm}) {
     for (const auto activation : {Activation::kSwiGlu, Activation::kGelu, Activation::kGeluNew}) {
       for (const auto position : {PositionKind::kRope, PositionKind::kLearned}) {
         for (int bits = 0; bits < 8; ++bits) {
-          auto config = base;
+          auto config = small_shape();
           config.norm = norm;
           config.activation = activation;
           config.position = position;
@@ -159,54 +163,35 @@ TEST(ConfigJson, EveryShapeThatCanBeBuiltReadsBack) {
 }
 
 TEST(ModelFolderWriting, ShapesThatNoClassHasReadBackToTheSameBits) {
-  const fs::path folder = fs::path(testing::TempDir()) / "slm_own_class";
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  TransformerConfig config{.vocab_size = 70,
-                           .max_sequence_length = 32,
-                           .n_layers = 2,
-                           .n_heads = 4,
-                           .n_kv_heads = 2,
-                           .head_dim = 8,
-                           .d_model = 32,
-                           .d_ff = 64,
-                           .norm = NormKind::kLayerNorm,
-                           .bias = true};
+  const TemporaryFolder folder;
+  auto config = small_shape();
+  config.n_kv_heads = 2;
+  config.norm = NormKind::kLayerNorm;
+  config.bias = true;
   ASSERT_EQ(hugging_face_class(config).name, "");
   const auto model = build_model(config, false);
   initialize_parameters(*model.model, 3);
-  write_model_folder(folder, *model.model, nullptr);
-  EXPECT_TRUE(at::equal(read_model_folder(folder, false).arena->parameters(), model.arena->parameters()));
-  fs::remove_all(folder);
+  write_model_folder(folder.path(), *model.model, nullptr);
+  EXPECT_TRUE(at::equal(read_model_folder(folder.path(), false).arena->parameters(), model.arena->parameters()));
 }
 
 TEST(ModelFolderWriting, Gpt2WithoutBiasesWritesZerosAndReadsThemBackAsNone) {
-  const fs::path folder = fs::path(testing::TempDir()) / "slm_gpt2_no_bias";
-  fs::remove_all(folder);
-  fs::create_directories(folder);
-  TransformerConfig config{.architecture = "gpt2",
-                           .vocab_size = 70,
-                           .max_sequence_length = 32,
-                           .n_layers = 1,
-                           .n_heads = 4,
-                           .n_kv_heads = 4,
-                           .head_dim = 8,
-                           .d_model = 32,
-                           .d_ff = 128,
-                           .norm = NormKind::kLayerNorm,
-                           .activation = Activation::kGelu,
-                           .position = PositionKind::kLearned,
-                           .tie_embeddings = true};
+  const TemporaryFolder folder;
+  auto config = small_shape();
+  config.architecture = "gpt2";
+  config.norm = NormKind::kLayerNorm;
+  config.activation = Activation::kGelu;
+  config.position = PositionKind::kLearned;
+  config.tie_embeddings = true;
   const auto model = build_model(config, false);
   initialize_parameters(*model.model, 3);
-  write_model_folder(folder, *model.model, nullptr);
+  write_model_folder(folder.path(), *model.model, nullptr);
   const SafetensorsFile file(folder / "model.safetensors");
   ASSERT_NE(file.find("transformer.h.0.attn.c_attn.bias"), nullptr);
   EXPECT_EQ(load_tensor(file, *file.find("transformer.h.0.attn.c_attn.bias")).count_nonzero().item<int64_t>(), 0);
-  const auto again = read_model_folder(folder, false);
+  const auto again = read_model_folder(folder.path(), false);
   EXPECT_EQ(again.model->config(), config);
   EXPECT_TRUE(at::equal(again.arena->parameters(), model.arena->parameters()));
-  fs::remove_all(folder);
 }
 
 }  // namespace

@@ -75,9 +75,9 @@ class TrainedModel : public testing::Test {
     const auto file = folder_->file("text.txt", text);
     const auto config = folder_->file(
         "config.yaml",
-        "model: {architecture: gpt2, max_sequence_length: 32, n_layers: 1, n_heads: 2, d_model: 32}\ndata: {train: '" +
+        "model: {architecture: llama, max_sequence_length: 32, n_layers: 1, n_heads: 2, d_model: 32}\ndata: {train: '" +
             file + "'}\noutput_dir: '" + run() +
-            "'\nmax_steps: 300\nmicro_batch_size: 8\nwarmup_steps: 5\nlearning_rate: 1e-2\nthreads: 1\n");
+            "'\nmax_steps: 300\nmicro_batch_size: 8\nwarmup_steps: 5\nlearning_rate: 5e-3\nthreads: 1\n");
     const auto result = run_slm({"train", config});
     ASSERT_EQ(result.exit_code, 0) << result.error;
   }

@@ -91,6 +91,22 @@ TEST_F(TrainCommand, WritesTheFilesOfARun) {
   EXPECT_EQ(run_slm({"verify", run().string()}).exit_code, 0);
 }
 
+TEST_F(TrainCommand, PrintsTheResolvedConfigTheModelAndTheBatch) {
+  const auto result = train({"max_steps=1", "warmup_steps=0", "tokens_per_step=128"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  for (const auto& printed :
+       {read_file(run() / "config.resolved.yaml"),
+        std::string("1 steps of 128 tokens: 2 micro-batches of 4 windows of 16 tokens; 1 threads\n"),
+        std::string("    layers: BlockList\n"
+                    "      0-1: 2 x Block\n"
+                    "        input_layernorm: RMSNorm(16, eps 1e-05)\n"
+                    "        self_attn: Attention\n"
+                    "          q_proj: DenseLinear(16 -> 16)\n")}) {
+    EXPECT_NE(result.error.find(printed), std::string::npos) << printed << "\nnot in\n" << result.error;
+    EXPECT_NE(read_file(run() / "log.txt").find(printed), std::string::npos) << printed;
+  }
+}
+
 TEST_F(TrainCommand, TheSameConfigGivesTheSameBits) {
   ASSERT_EQ(train({to("a")}).exit_code, 0);
   ASSERT_EQ(train({to("b")}).exit_code, 0);

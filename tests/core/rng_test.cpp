@@ -15,6 +15,18 @@ TEST(Philox, EqualsRandom123KnownAnswers) {
             (Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
+TEST(Philox, ManyBlocksAtOnceEqualOneByOne) {
+  const uint64_t key = 0x299f31d0a4093822, first = 0xfffffffe;  // the counter's low word overflows
+  std::array<std::array<uint32_t, 5>, 4> words{};
+  philox4x32_blocks(key, first, 5, {words[0].data(), words[1].data(), words[2].data(), words[3].data()});
+  for (uint64_t j = 0; j < 5; ++j) {
+    const uint64_t block = first + j;
+    const auto one =
+        philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, {0xa4093822, 0x299f31d0});
+    for (size_t w = 0; w < 4; ++w) EXPECT_EQ(words[w][j], one[w]);
+  }
+}
+
 TEST(CounterRng, UniformHasMeanOneHalfAndStaysBelowOne) {
   const CounterRng rng(derive_key(7, "test"));
   double sum = 0;
