@@ -41,8 +41,9 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   resolve_defaults(config);
   at::set_num_threads(static_cast<int>(config.threads.value_or(at::get_num_threads())));
   const auto shape = transformer_config(config.model);
-  const auto loaded = build_model(shape, true);
-  initialize_parameters(*loaded.model, 1);
+  if (!config.dtype) config.dtype = resolve_dtype(shape);
+  const auto loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(config)});
+  initialize_parameters(shape, *loaded.arena, 1);
   AdamW optimizer(*loaded.arena, adamw_settings(config));
   RngStream stream(1);
   const int64_t rows = *config.micro_batch_size * *config.gradient_accumulation_steps;
@@ -66,6 +67,7 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   };
   const auto size = model_size(shape);
   const nlohmann::ordered_json json{{"config", path},
+                                    {"dtype", *config.dtype},
                                     {"threads", at::get_num_threads()},
                                     {"params", size.parameters},
                                     {"tok_s", rate(0.5)},

@@ -55,7 +55,7 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
   const auto existing = list_checkpoints(folder_);
   SaveTransaction transaction(target);
   const auto& staging = transaction.staging();
-  write_model_folder(staging, state.model, state.tokenizer);
+  write_model_folder(staging, state.config, state.arena, state.tokenizer);
   save_tensors(staging / "optimizer.safetensors", state.optimizer);
   write_file(staging / "trainer_state.json", state.trainer.dump(2) + "\n");
   write_file(staging / "training_config.yaml", state.training_config);

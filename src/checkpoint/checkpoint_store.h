@@ -11,13 +11,15 @@
 
 #include "checkpoint/state_dict.h"
 #include "data/tokenizer.h"
-#include "model/transformer.h"
+#include "model/parameter_arena.h"
+#include "model/transformer_config.h"
 
 namespace slm {
 
 /// All that the next step depends on.
 struct RunState {
-  const Transformer& model;
+  const TransformerConfig& config;
+  const ParameterArena& arena;
   const Tokenizer* tokenizer;      // null: none is saved
   StateDict optimizer;             // by canonical name, see docs/checkpoint_format.md
   nlohmann::ordered_json trainer;  // trainer_state.json

@@ -20,9 +20,9 @@ namespace {
 
 using Parameters = std::unordered_map<std::string, at::Tensor>;
 
-Parameters parameters_by_name(const Transformer& model) {
+Parameters parameters_by_name(const ParameterArena& arena) {
   Parameters parameters;
-  for (const auto& entry : model.named_parameters()) parameters.emplace(entry.key(), entry.value().detach());
+  for (const auto& [name, value] : arena.values()) parameters.emplace(name, value);
   return parameters;
 }
 
@@ -94,16 +94,16 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
 
 }  // namespace
 
-LoadedModel build_model(const TransformerConfig& config, bool gradients) {
+LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& settings) {
   LoadedModel loaded;
   loaded.model = std::make_shared<Transformer>(config);
-  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, gradients);
+  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, settings);
   loaded.model->fuse_projections();
   return loaded;
 }
 
-void write_model_folder(const std::filesystem::path& folder, const Transformer& model, const Tokenizer* tokenizer) {
-  const auto& config = model.config();
+void write_model_folder(const std::filesystem::path& folder, const TransformerConfig& config,
+                        const ParameterArena& arena, const Tokenizer* tokenizer) {
   write_text(folder / "config.json", write_config_json(config).dump(2) + "\n");
   write_text(folder / "generation_config.json", "{\n  \"_from_model_config\": true\n}\n");
   if (tokenizer) {
@@ -111,7 +111,7 @@ void write_model_folder(const std::filesystem::path& folder, const Transformer& 
     write_text(folder / "tokenizer_config.json", tokenizer_config_json(config.max_sequence_length));
   }
   const c10::NoGradGuard no_grad;
-  const auto parameters = parameters_by_name(model);
+  const auto parameters = parameters_by_name(arena);
   StateDict tensors;
   for (const auto& layout : file_layout(config)) tensors.push_back({layout.name, to_file(layout, parameters)});
   save_tensors(folder / "model.safetensors", tensors);
@@ -122,25 +122,27 @@ TransformerConfig read_model_config(const std::filesystem::path& folder) {
   return read_config_json(parse_json(read_file(path), path.string()), path.string());
 }
 
-void load_parameters(const std::filesystem::path& folder, Transformer& model) {
+void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config,
+                     const ParameterArena& arena) {
   const c10::NoGradGuard no_grad;
   const ParameterFiles files(folder);
-  const auto parameters = parameters_by_name(model);
+  const auto parameters = parameters_by_name(arena);
   std::set<std::string> known;
-  for (const auto& layout : file_layout(model.config())) {
+  for (const auto& layout : file_layout(config)) {
     load_one(files, layout, parameters);
     known.insert(find_tensor(files, layout.name).tensor->name);
   }
   for (const auto& name : files.names()) {
-    if (known.contains(name) || ignorable_tensor(model.config(), name)) continue;
+    if (known.contains(name) || ignorable_tensor(config, name)) continue;
     fail(ExitCode::kData, "{}: {}: the model that config.json describes has no such tensor", files.path().string(),
          name);
   }
+  arena.update_shadows();
 }
 
-LoadedModel read_model_folder(const std::filesystem::path& folder, bool gradients) {
-  auto loaded = build_model(read_model_config(folder), gradients);
-  load_parameters(folder, *loaded.model);
+LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
+  auto loaded = build_model(read_model_config(folder), settings);
+  load_parameters(folder, loaded.model->config(), *loaded.arena);
   if (std::filesystem::exists(folder / "tokenizer.json")) loaded.tokenizer = load_tokenizer(folder / "tokenizer.json");
   return loaded;
 }

@@ -18,21 +18,21 @@ struct LoadedModel {
   std::shared_ptr<const Tokenizer> tokenizer;  // null where the folder has no tokenizer.json
 };
 
-/// Makes the model, lays its parameters into an arena (with gradients where it is to be trained) and joins its
-/// projections. The parameters have no values yet.
-LoadedModel build_model(const TransformerConfig& config, bool gradients);
+/// Makes the model, lays its parameters into an arena and joins its projections. The parameters have no values yet.
+LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& settings);
 
 /// Writes the five files (tokenizer files only with a tokenizer); parameters by the names of the Hugging Face class.
-void write_model_folder(const std::filesystem::path& folder, const Transformer& model, const Tokenizer* tokenizer);
+void write_model_folder(const std::filesystem::path& folder, const TransformerConfig& config,
+                        const ParameterArena& arena, const Tokenizer* tokenizer);
 
 /// config.json of a folder. Error (kData) where it is missing, or asks for what slm does not do.
 TransformerConfig read_model_config(const std::filesystem::path& folder);
 
-/// Reads a folder that write_model_folder or `transformers` wrote; float32, bfloat16 and float16 become float32.
-/// Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts config.json.
-LoadedModel read_model_folder(const std::filesystem::path& folder, bool gradients);
+/// Reads a folder that write_model_folder or `transformers` wrote; float32, bfloat16 and float16 become what the arena
+/// holds. Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts config.json.
+LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
 
-/// Fills the parameters of `model` from the folder's safetensors files, one or several; same errors.
-void load_parameters(const std::filesystem::path& folder, Transformer& model);
+/// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors.
+void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena);
 
 }  // namespace slm

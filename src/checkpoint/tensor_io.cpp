@@ -64,9 +64,10 @@ void load_state(const std::filesystem::path& path, const StateDict& state) {
     expected.insert(name);
     const auto* info = file.find(name);
     if (!info) fail(ExitCode::kData, "{}: {}: missing", path.string(), name);
-    if (info->dtype != DType::kF32 || info->shape != tensor.sizes().vec()) {
-      fail(ExitCode::kData, "{}: {}: found {} {}, expected F32 {}", path.string(), name, dtype_name(info->dtype),
-           info->shape, tensor.sizes().vec());
+    const DType dtype = file_dtype(tensor.scalar_type());
+    if (info->dtype != dtype || info->shape != tensor.sizes().vec()) {
+      fail(ExitCode::kData, "{}: {}: found {} {}, expected {} {}", path.string(), name, dtype_name(info->dtype),
+           info->shape, dtype_name(dtype), tensor.sizes().vec());
     }
     tensor.detach().copy_(load_tensor(file, *info));
   }

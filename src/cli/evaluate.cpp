@@ -92,7 +92,7 @@ void print_json(const EvaluationResult& result, const PreparedData& data, const 
 void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, /*gradients=*/false);
+  const auto loaded = read_model_folder(checkpoint);
   const int64_t longest = loaded.model->config().max_sequence_length;
   const int64_t length = arguments.length == 0 ? longest : arguments.length;
   if (length > longest) {

@@ -21,7 +21,7 @@ struct GenerateArguments {
 void run_generate(const GenerateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, /*gradients=*/false);
+  const auto loaded = read_model_folder(checkpoint);
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   const auto show = [](std::string_view text) {
     fmt::print("{}", text);

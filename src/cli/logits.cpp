@@ -56,7 +56,7 @@ void run_logits(const LogitsArguments& arguments) {
   const auto rows = arguments.ids_file.empty() ? Rows{arguments.ids} : read_ids_file(arguments.ids_file);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, /*gradients=*/false);
+  const auto loaded = read_model_folder(checkpoint);
   check_rows(rows, loaded.model->config());
   std::vector<int64_t> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());

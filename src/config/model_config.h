@@ -18,6 +18,7 @@ struct ModelConfig {
   std::optional<std::string> norm = {}, activation = {}, position = {};
   std::optional<double> norm_eps = {}, rope_theta = {}, initializer_range = {};
   std::optional<bool> qk_norm = {}, bias = {}, tie_embeddings = {};
+  double dropout = 0;
 
   /// Sizes end here, so that no product of three of them leaves int64.
   static constexpr double kMaxSize = 1e6;
@@ -60,6 +61,9 @@ struct ModelConfig {
             "RMSNorm on each head's queries and keys before RoPE; true for qwen3, otherwise false, where not given.");
     v.field("bias", bias, Any{}, kFixed,
             "Biases in linear layers and LayerNorm; true for gpt2, otherwise false, where not given.");
+    v.field("dropout", dropout, HalfOpen{0, 1}, kFixed,
+            "Share of the numbers that are set to 0 while training, where the embeddings and the two halves of each "
+            "block join the residual stream. Attention weights are never dropped.");
     v.field("tie_embeddings", tie_embeddings, Any{}, kFixed,
             "The head's weight is the embedding; false for llama, otherwise true, where not given.");
     v.field("initializer_range", initializer_range, Above{0}, kFixed,

@@ -23,7 +23,7 @@ struct TrainingConfig {
   std::string output_dir;
   int64_t seed = 1337;
   std::optional<int64_t> data_seed, threads;
-  std::optional<std::string> init_from;
+  std::optional<std::string> init_from, dtype;
   std::string resume = "never";
 
   ModelConfig model;
@@ -39,12 +39,14 @@ struct TrainingConfig {
   double min_lr_ratio = 0.1;
   std::optional<int64_t> wsd_decay_steps;
   std::string wsd_decay_type = "linear";
+  std::string optimizer_state_dtype = "float32";
   double weight_decay = 0.1, adam_beta1 = 0.9, adam_beta2 = 0.95, adam_epsilon = 1e-8, max_grad_norm = 1.0;
 
   int64_t max_skipped_steps = 10;
+  bool gradient_checkpointing = false;
 
   int64_t logging_steps = 10, eval_steps = 250, eval_batches = 0, save_steps = 500, save_total_limit = 3;
-  int64_t sample_steps = 0;
+  int64_t sample_steps = 0, layer_norms_steps = 0;
   std::vector<std::string> sample_prompts;
 
   template <class Visitor>
@@ -69,6 +71,10 @@ struct TrainingConfig {
             "CPU threads; auto: one a core that the process may use. Another number of threads adds up in another "
             "order, so a resumed run "
             "has other bits.");
+    v.field(
+        "dtype", dtype, AutoOr{OneOf{"float32", "bfloat16"}}, kFixed,
+        "What the matrices compute in; weights, moments and sums are float32 all the same. auto: bfloat16 where the "
+        "processor multiplies it and the model is wide enough to gain.");
     v.field("init_from", init_from, NonEmpty{}, kFixed,
             "Checkpoint or Hugging Face folder whose weights the run starts from; null: random weights.");
     v.field(
@@ -118,11 +124,17 @@ struct TrainingConfig {
     v.field("adam_beta1", adam_beta1, HalfOpen{0, 1}, kFixed, "Decay of the gradient's running mean.");
     v.field("adam_beta2", adam_beta2, HalfOpen{0, 1}, kFixed, "Decay of the squared gradient's running mean.");
     v.field("adam_epsilon", adam_epsilon, Above{0}, kFixed, "Added to the root of the second moment.");
+    v.field("optimizer_state_dtype", optimizer_state_dtype, OneOf{"float32", "bfloat16"}, kFixed,
+            "How AdamW's two moments are kept; bfloat16 halves their memory and rounds them stochastically.");
     v.field("max_grad_norm", max_grad_norm, AtLeast{0}, kFixed, "Gradients are scaled down to this 2-norm; 0: never.");
     v.group("Faults");
     v.field("max_skipped_steps", max_skipped_steps, AtLeast{0}, kFixed,
             "Steps in a row that are skipped because loss or gradient is not finite; one more ends the run as diverged "
             "(exit code 5). 0: the first one ends it.");
+    v.group("Memory");
+    v.field("gradient_checkpointing", gradient_checkpointing, Any{}, kFree,
+            "Keep only each block's input for the backward pass and compute the rest again: less memory, a third more "
+            "time, the same bits.");
   }
 
   template <class Visitor>
@@ -138,6 +150,9 @@ struct TrainingConfig {
             "Steps between two checkpoints; 0: only after the last step and when stopped.");
     v.field("save_total_limit", save_total_limit, AtLeast{0}, kFree,
             "Checkpoints kept, the newest and the best among them; 0: all.");
+    v.field("layer_norms_steps", layer_norms_steps, AtLeast{0}, kFree,
+            "Steps between two rows with the norms of every parameter, its gradient and its update; 0: never. Such a "
+            "step needs the memory of another copy of the weights.");
     v.field("sample_steps", sample_steps, AtLeast{0}, kFree,
             "Steps between two samples of generated text; 0: never. Needs sample_prompts.");
     v.field("sample_prompts", sample_prompts, Any{}, kFree, "Beginnings that the samples continue.");

@@ -5,9 +5,11 @@ namespace slm {
 #if defined(__x86_64__)
 bool has_avx512() { return __builtin_cpu_supports("avx512f") != 0; }
 bool made_by_intel() { return __builtin_cpu_is("intel") != 0; }
+bool multiplies_bfloat16() { return __builtin_cpu_supports("avx512bf16") != 0; }
 #else
 bool has_avx512() { return false; }
 bool made_by_intel() { return false; }
+bool multiplies_bfloat16() { return false; }
 #endif
 
 }  // namespace slm

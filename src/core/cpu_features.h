@@ -7,4 +7,7 @@ namespace slm {
 bool has_avx512();
 bool made_by_intel();
 
+/// Whether it multiplies bfloat16 numbers (AVX-512 BF16, which every processor with AMX has as well).
+bool multiplies_bfloat16();
+
 }  // namespace slm

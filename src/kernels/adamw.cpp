@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "core/error.h"
 #include "kernels/cpu/adamw.h"
+#include "kernels/float_types.h"
 
 namespace slm {
 namespace {
@@ -22,12 +22,15 @@ cpu::AdamWScalars scalars(const AdamWStep& step) {
           .one_minus_beta2 = static_cast<float>(1.0 - step.beta2),
           .step_size = static_cast<float>(step.learning_rate / (1.0 - std::pow(step.beta1, t))),
           .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(step.beta2, t))),
-          .epsilon = static_cast<float>(step.epsilon)};
+          .epsilon = static_cast<float>(step.epsilon),
+          .step = static_cast<uint32_t>(step.step)};
 }
 
-float* flat_floats(const at::Tensor& tensor, int64_t size) {
-  SLM_CHECK(tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.numel() == size);
-  return tensor.data_ptr<float>();
+// The elements of one buffer of the step.
+template <class Float>
+Float* flat(const at::Tensor& tensor, int64_t size) {
+  SLM_CHECK(tensor.numel() == size);
+  return elements<Float>(tensor);
 }
 
 }  // namespace
@@ -35,12 +38,17 @@ float* flat_floats(const at::Tensor& tensor, int64_t size) {
 void adamw(const AdamWBuffers& buffers, int64_t begin, int64_t end, const AdamWStep& step) {
   const int64_t size = buffers.parameters.numel();
   SLM_CHECK(0 <= begin && begin <= end && end <= size);
-  float* parameters = flat_floats(buffers.parameters, size);
-  const float* gradients = flat_floats(buffers.gradients, size);
-  float *exp_avg = flat_floats(buffers.exp_avg, size), *exp_avg_sq = flat_floats(buffers.exp_avg_sq, size);
   const auto s = scalars(step);
-  at::parallel_for(begin, end, kGrain, [&](int64_t from, int64_t to) {
-    cpu::adamw(parameters + from, gradients + from, exp_avg + from, exp_avg_sq + from, to - from, s);
+  with_float_type(buffers.exp_avg.scalar_type(), [&]<class Moment>(Moment) {
+    const cpu::AdamWElements<Moment> all{
+        flat<float>(buffers.parameters, size), flat<const float>(buffers.gradients, size),
+        flat<Moment>(buffers.exp_avg, size), flat<Moment>(buffers.exp_avg_sq, size),
+        buffers.shadows.defined() ? flat<cpu::Bfloat16>(buffers.shadows, size) : nullptr};
+    at::parallel_for(begin, end, kGrain, [&](int64_t from, int64_t to) {
+      const cpu::AdamWElements<Moment> part{all.parameters + from, all.gradients + from, all.exp_avg + from,
+                                            all.exp_avg_sq + from, all.shadows ? all.shadows + from : nullptr};
+      cpu::adamw(part, from, to - from, s);
+    });
   });
 }
 

@@ -21,9 +21,10 @@ struct AdamWStep {
   int64_t step = 1;          // t, from 1
 };
 
-/// Flat contiguous float32 tensors of one length; updates all but the gradient.
+/// Flat contiguous float32 tensors of one length (the moments float32 or bfloat16); updates all but the gradient.
+/// `shadows`, where defined, is bfloat16 and takes the new parameters, rounded, in the same pass.
 struct AdamWBuffers {
-  at::Tensor parameters, gradients, exp_avg, exp_avg_sq;
+  at::Tensor parameters, gradients, exp_avg, exp_avg_sq, shadows = {};
 };
 
 /// Updates elements [begin, end) of the buffers.

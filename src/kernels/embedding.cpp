@@ -4,6 +4,8 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/leaf_gradient.h"
+
 namespace slm {
 namespace {
 
@@ -21,7 +23,7 @@ class EmbeddingIntoGradient : public torch::autograd::Function<EmbeddingIntoGrad
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto ids = context->get_saved_variables()[0].flatten();
     auto gradient = context->saved_data["gradient"].toTensor();
-    gradient.index_add_(0, ids, gradients[0].reshape({ids.numel(), gradient.size(1)}));
+    gradient.index_add_(0, ids, gradients[0].reshape({ids.numel(), gradient.size(1)}).to(gradient.scalar_type()));
     return {at::Tensor(), at::Tensor()};
   }
 };
@@ -29,7 +31,7 @@ class EmbeddingIntoGradient : public torch::autograd::Function<EmbeddingIntoGrad
 }  // namespace
 
 at::Tensor embedding_lookup(const at::Tensor& weight, const at::Tensor& ids) {
-  if (at::GradMode::is_enabled() && weight.requires_grad() && weight.is_leaf() && weight.grad().defined()) {
+  if (at::GradMode::is_enabled() && has_preassigned_gradient(weight)) {
     return EmbeddingIntoGradient::apply(weight, ids);
   }
   return at::embedding(weight, ids);

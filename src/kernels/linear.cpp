@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "kernels/leaf_gradient.h"
 #include "kernels/matrix_product.h"
 
 namespace slm {
@@ -12,13 +13,12 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool accumulates(const at::Tensor& leaf) { return leaf.requires_grad() && leaf.is_leaf() && leaf.grad().defined(); }
-
 // (..., K) -> (..., N)
 at::Tensor forward_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   auto sizes = x.sizes().vec();
   sizes.back() = weight.size(0);
-  return product_with_transposed(x.reshape({-1, weight.size(1)}), weight, bias).view(sizes);
+  const auto rounded_bias = bias.defined() ? bias.to(x.scalar_type()) : bias;
+  return product_with_transposed(x.reshape({-1, weight.size(1)}), weight, rounded_bias).view(sizes);
 }
 
 class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> {
@@ -37,7 +37,7 @@ class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> 
     const auto output = gradients[0].reshape({-1, weight.size(0)});  // (M, N)
     add_transposed_product(context->saved_data["weight_gradient"].toTensor(), output, x.reshape({-1, weight.size(1)}));
     if (context->saved_data.count("bias_gradient") > 0) {
-      context->saved_data["bias_gradient"].toTensor().add_(output.sum(0));
+      context->saved_data["bias_gradient"].toTensor().add_(output.sum(0, /*keepdim=*/false, at::kFloat));
     }
     at::Tensor input;
     if (context->needs_input_grad(0)) input = product(output, weight).view(x.sizes());
@@ -48,10 +48,11 @@ class LinearIntoGradient : public torch::autograd::Function<LinearIntoGradient> 
 }  // namespace
 
 at::Tensor dense_linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (at::GradMode::is_enabled() && accumulates(weight) && (!bias.defined() || accumulates(bias))) {
+  if (at::GradMode::is_enabled() && has_preassigned_gradient(weight) &&
+      (!bias.defined() || has_preassigned_gradient(bias))) {
     return LinearIntoGradient::apply(x, weight, bias.defined() ? std::optional(bias) : std::nullopt);
   }
-  if (at::GradMode::is_enabled()) return at::linear(x, weight, bias);
+  if (at::GradMode::is_enabled()) return at::linear(x, weight, bias.defined() ? bias.to(x.scalar_type()) : bias);
   return forward_product(x, weight, bias);
 }
 

@@ -12,8 +12,7 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kFewRows = 8;              // below, a product only reads its weight, and MKL's path is shorter
-constexpr int64_t kPieceElements = 1 << 20;  // of a weight gradient that is made before it is added: stays in cache
+constexpr int64_t kFewRows = 8;  // below, a product only reads its weight, and MKL's path is shorter
 
 // LibTorch's operator of oneDNN's matrix product, x w^T + bias; it has no C++ declaration.
 at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias) {
@@ -43,16 +42,16 @@ at::Tensor product(const at::Tensor& y, const at::Tensor& w, MatrixLibrary libra
 }
 
 void add_transposed_product(const at::Tensor& sum, const at::Tensor& y, const at::Tensor& x, MatrixLibrary library) {
-  if (library == MatrixLibrary::kMkl) {
+  if (library == MatrixLibrary::kMkl && y.scalar_type() == at::kFloat) {
     sum.addmm_(y.t(), x);
     return;
   }
   // oneDNN's operator has no output to add to: piece by piece, so that what is made first is never large.
-  const int64_t rows = sum.size(0), piece = std::max<int64_t>(64, kPieceElements / sum.size(1));
+  const int64_t rows = sum.size(0), piece = std::max<int64_t>(64, kGradientPieceElements / sum.size(1));
   const auto columns = x.t();  // (K, M)
   for (int64_t row = 0; row < rows; row += piece) {
     const int64_t count = std::min(piece, rows - row);
-    sum.narrow(0, row, count).add_(onednn_linear(y.narrow(1, row, count).t(), columns, {}));
+    sum.narrow(0, row, count).add_(product_with_transposed(y.narrow(1, row, count).t(), columns, {}, library));
   }
 }
 

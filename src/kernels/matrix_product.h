@@ -1,11 +1,15 @@
-// The three float32 matrix products of a linear layer, each by one of LibTorch's two libraries. MKL runs an AVX2 kernel
-// on processors that are not Intel's; oneDNN compiles AVX-512 code for whatever has it, and is there 2.2 times as fast
-// (docs/log.md). On Intel's the two are equal, and MKL adds to its output in place.
+// The three matrix products of a linear layer, float32 or bfloat16, each by one of LibTorch's two libraries. MKL runs
+// an AVX2 kernel on processors that are not Intel's; oneDNN compiles AVX-512 code for whatever has it, and is there 2.2
+// times as fast (docs/log.md). On Intel's the two are equal, and MKL adds to its output in place.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace slm {
+
+/// Elements of a weight's gradient that are made at a time where they cannot be added in the product: they stay in
+/// cache.
+inline constexpr int64_t kGradientPieceElements = 1 << 20;
 
 enum class MatrixLibrary { kMkl, kOneDnn };
 
@@ -19,7 +23,7 @@ at::Tensor product_with_transposed(const at::Tensor& x, const at::Tensor& w, con
 /// y w: y (M, N), w (N, K); (M, K).
 at::Tensor product(const at::Tensor& y, const at::Tensor& w, MatrixLibrary library = matrix_library());
 
-/// sum += y^T x: sum (N, K), y (M, N), x (M, K).
+/// sum += y^T x: sum (N, K) float32, y (M, N), x (M, K); bfloat16 products are rounded before they are added.
 void add_transposed_product(const at::Tensor& sum, const at::Tensor& y, const at::Tensor& x,
                             MatrixLibrary library = matrix_library());
 

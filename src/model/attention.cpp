@@ -37,11 +37,11 @@ Attention::Attention(const TransformerConfig& config, int64_t layer)
 void Attention::fuse_projections() { fused_ = FusedLinear::make({query_, key_, value_}); }
 
 at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context) {  // x: (B, T, C)
-  const auto [qx, kx, vx] =
-      fused_ ? fused_->forward3(x) : std::tuple{query_->forward(x), key_->forward(x), value_->forward(x)};
-  auto q = split_heads(qx, n_heads_, head_dim_);     // (B, H, T, D)
-  auto k = split_heads(kx, n_kv_heads_, head_dim_);  // (B, G, T, D)
-  const auto v = split_heads(vx, n_kv_heads_, head_dim_);
+  const auto qkv =
+      fused_ ? fused_->forward_split(x) : std::vector{query_->forward(x), key_->forward(x), value_->forward(x)};
+  auto q = split_heads(qkv[0], n_heads_, head_dim_);     // (B, H, T, D)
+  auto k = split_heads(qkv[1], n_kv_heads_, head_dim_);  // (B, G, T, D)
+  const auto v = split_heads(qkv[2], n_kv_heads_, head_dim_);
   if (query_norm_) {
     q = query_norm_->forward(q);
     k = key_norm_->forward(k);

@@ -18,12 +18,8 @@ void Block::fuse_projections() {
 }
 
 at::Tensor Block::forward(at::Tensor x, const ForwardContext& context) {
-  const auto attended = attention_->forward(attention_norm_->forward(x), context);
-  context.listen(fmt::format("attention.{}", layer_), attended);
-  x = x + attended;
-  const auto fed = mlp_->forward(mlp_norm_->forward(x));
-  context.listen(fmt::format("mlp.{}", layer_), fed);
-  x = x + fed;
+  x = x + context.join(fmt::format("attention.{}", layer_), attention_->forward(attention_norm_->forward(x), context));
+  x = x + context.join(fmt::format("mlp.{}", layer_), mlp_->forward(mlp_norm_->forward(x)));
   context.listen(fmt::format("hidden.block.{}", layer_), x);
   return x;
 }

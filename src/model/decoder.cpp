@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "model/recompute.h"
+
 namespace slm {
 
 Decoder::Decoder(const TransformerConfig& config) {
@@ -25,15 +27,24 @@ void Decoder::fuse_projections() {
   for (const auto& block : blocks_) block->fuse_projections();
 }
 
-at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap) {
-  ForwardContext context{
-      .rope = rope_ ? &*rope_ : nullptr, .first_position = cache ? cache->length() : 0, .cache = cache, .tap = tap};
+at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout) {
+  ForwardContext context{.rope = rope_ ? &*rope_ : nullptr,
+                         .first_position = cache ? cache->length() : 0,
+                         .cache = cache,
+                         .tap = tap,
+                         .dropout = dropout};
   auto x = token_embedding_->forward(ids);  // (B, T, C)
   if (position_embedding_) {
     x = x + position_embedding_->forward(at::arange(context.first_position, context.first_position + ids.size(1)));
   }
-  context.listen("hidden.embeddings", x);
-  for (const auto& block : blocks_) x = block->forward(x, context);
+  x = context.join("hidden.embeddings", x);
+  for (const auto& block : blocks_) {
+    // The second forward pass comes when this one's context is gone, and is heard by nobody.
+    auto again = context;
+    again.tap = nullptr;
+    x = recompute_ ? recomputed(x, [block, again](const at::Tensor& input) { return block->forward(input, again); })
+                   : block->forward(x, context);
+  }
   x = norm_->forward(x);
   context.listen("hidden.final", x);
   return x;

@@ -15,7 +15,9 @@ class Decoder final : public torch::nn::Module {
   explicit Decoder(const TransformerConfig& config);
 
   /// ids (B, T) int64 -> (B, T, C) after the last norm. With a cache the tokens follow those that it holds.
-  at::Tensor forward(const at::Tensor& ids, KvCache* cache, const Tap* tap);
+  at::Tensor forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout = {});
+  /// Gradient checkpointing: each block keeps only its input for the backward pass.
+  void set_recompute(bool recompute) { recompute_ = recompute; }
   void fuse_projections();
 
   const std::shared_ptr<Embedding>& token_embedding() const { return token_embedding_; }
@@ -25,6 +27,7 @@ class Decoder final : public torch::nn::Module {
   std::vector<std::shared_ptr<Block>> blocks_;
   std::shared_ptr<Norm> norm_;
   std::optional<Rope> rope_;
+  bool recompute_ = false;
 };
 
 }  // namespace slm

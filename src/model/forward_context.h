@@ -1,6 +1,9 @@
 // What every block of one forward pass shares.
 #pragma once
 
+#include <string_view>
+
+#include "model/dropout_place.h"
 #include "model/kv_cache.h"
 #include "model/rope.h"
 #include "model/tap.h"
@@ -12,10 +15,14 @@ struct ForwardContext {
   int64_t first_position = 0;  // of the first token of x
   KvCache* cache = nullptr;    // null: attention within x alone
   const Tap* tap = nullptr;
+  DropoutPlace dropout = {};
 
   void listen(std::string_view name, const at::Tensor& value) const {
     if (tap) (*tap)(name, value);
   }
+
+  /// What joins the residual stream at the place `name` (of the tap's names): after dropout, and heard by the tap.
+  at::Tensor join(std::string_view name, at::Tensor value) const;
 };
 
 }  // namespace slm

@@ -2,7 +2,6 @@
 
 #include <ATen/ops/split_with_sizes.h>
 
-#include "core/error.h"
 #include "kernels/linear.h"
 
 namespace slm {
@@ -35,6 +34,7 @@ at::Tensor joined_leaf(const std::vector<at::Tensor>& parts, int64_t rows) {
   for (const auto& part : parts) gradients.push_back(part.grad());
   if (!gradients[0].defined() || !adjacent(gradients)) return {};
   leaf.set_requires_grad(true);
+  leaf.set_grad_dtype(at::kFloat);
   leaf.mutable_grad() = joined_view(gradients[0], rows);
   return leaf;
 }
@@ -59,20 +59,10 @@ std::optional<FusedLinear> FusedLinear::make(const std::vector<std::shared_ptr<L
   return fused;
 }
 
-std::vector<at::Tensor> FusedLinear::forward(const at::Tensor& x) const {
-  return at::split_with_sizes(dense_linear(x, weight_, bias_), sizes_, -1);
-}
+at::Tensor FusedLinear::forward(const at::Tensor& x) const { return dense_linear(x, weight_, bias_); }
 
-std::pair<at::Tensor, at::Tensor> FusedLinear::forward2(const at::Tensor& x) const {
-  const auto parts = forward(x);
-  SLM_CHECK(parts.size() == 2);
-  return {parts[0], parts[1]};
-}
-
-std::tuple<at::Tensor, at::Tensor, at::Tensor> FusedLinear::forward3(const at::Tensor& x) const {
-  const auto parts = forward(x);
-  SLM_CHECK(parts.size() == 3);
-  return {parts[0], parts[1], parts[2]};
+std::vector<at::Tensor> FusedLinear::forward_split(const at::Tensor& x) const {
+  return at::split_with_sizes(forward(x), sizes_, -1);
 }
 
 }  // namespace slm

@@ -6,8 +6,6 @@
 
 #include <memory>
 #include <optional>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include "model/linear.h"
@@ -19,12 +17,12 @@ class FusedLinear {
   /// Nothing where a layer is not dense, or where weights, biases or gradients are not adjacent in this order.
   static std::optional<FusedLinear> make(const std::vector<std::shared_ptr<Linear>>& layers);
 
-  std::pair<at::Tensor, at::Tensor> forward2(const at::Tensor& x) const;               // x: (..., K)
-  std::tuple<at::Tensor, at::Tensor, at::Tensor> forward3(const at::Tensor& x) const;  // x: (..., K)
+  /// x (..., K) -> the layers' outputs side by side (..., sum of N).
+  at::Tensor forward(const at::Tensor& x) const;
+  /// The same as one tensor a layer, views of it.
+  std::vector<at::Tensor> forward_split(const at::Tensor& x) const;
 
  private:
-  std::vector<at::Tensor> forward(const at::Tensor& x) const;
-
   at::Tensor weight_, bias_;
   std::vector<int64_t> sizes_;
 };

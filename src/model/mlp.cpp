@@ -1,7 +1,8 @@
 #include "model/mlp.h"
 
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/silu.h>
+
+#include "kernels/swiglu.h"
 
 namespace slm {
 
@@ -22,8 +23,8 @@ at::Tensor Mlp::forward(const at::Tensor& x) {
   if (activation_ != Activation::kSwiGlu) {
     return down_->forward(at::gelu(up_->forward(x), activation_ == Activation::kGeluNew ? "tanh" : "none"));
   }
-  const auto [gate, up] = fused_ ? fused_->forward2(x) : std::pair{gate_->forward(x), up_->forward(x)};  // (B, T, F)
-  return down_->forward(at::silu(gate) * up);
+  if (fused_) return down_->forward(swiglu(fused_->forward(x)));  // (B, T, 2F) -> (B, T, F)
+  return down_->forward(swiglu(gate_->forward(x), up_->forward(x)));
 }
 
 }  // namespace slm

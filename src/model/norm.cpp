@@ -2,10 +2,11 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/rms_norm.h>
 #include <fmt/format.h>
 
 #include <ostream>
+
+#include "kernels/rms_norm.h"
 
 namespace slm {
 
@@ -15,7 +16,7 @@ Norm::Norm(NormKind kind, int64_t width, double eps, bool bias)
 }
 
 at::Tensor Norm::forward(const at::Tensor& x) const {
-  if (kind_ == NormKind::kRmsNorm) return at::rms_norm(x, weight_.sizes(), weight_, eps_);
+  if (kind_ == NormKind::kRmsNorm) return rms_norm(x, weight_, eps_);
   return at::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
 }
 

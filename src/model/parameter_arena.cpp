@@ -8,27 +8,46 @@
 
 namespace slm {
 
-ParameterArena::ParameterArena(torch::nn::Module& model, bool gradients) {
+ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& settings) {
   const c10::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
     entries_.push_back({parameter.key(), parameter.value(), 0, parameter.value().dim() >= 2});
   }
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.decay; });
-  int64_t size = 0;
   for (auto& entry : entries_) {
-    entry.offset = size;
-    size += entry.tensor.numel();
-    if (entry.decay) decay_size_ = size;
+    entry.offset = size_;
+    size_ += entry.tensor.numel();
+    if (entry.decay) decay_size_ = size_;
   }
-  parameters_ = at::empty({size});
-  if (gradients) gradients_ = at::zeros({size});
-  for (auto& entry : entries_) {
-    const auto place = view(parameters_, entry);
-    place.copy_(entry.tensor.detach());
-    entry.tensor.set_data(place);
-    entry.tensor.set_requires_grad(gradients);
-    if (gradients) entry.tensor.mutable_grad() = view(gradients_, entry);
+  const bool has_shadows = settings.dtype != at::kFloat;
+  if (!has_shadows || settings.gradients) parameters_ = at::empty({size_});
+  if (has_shadows) shadows_ = at::empty({size_}, settings.dtype);
+  if (settings.gradients) gradients_ = at::zeros({size_});
+  for (auto& entry : entries_) place(entry, settings);
+}
+
+void ParameterArena::place(ArenaEntry& entry, const ArenaSettings& settings) const {
+  const bool in_shadow = shadows_.defined() && entry.decay;
+  if (in_shadow || parameters_.defined()) {
+    entry.tensor.set_data(view(in_shadow ? shadows_ : parameters_, entry));
   }
+  entry.tensor.set_requires_grad(settings.gradients);
+  if (!settings.gradients) return;
+  entry.tensor.set_grad_dtype(at::kFloat);
+  entry.tensor.mutable_grad() = view(gradients_, entry);
+}
+
+std::vector<NamedTensor> ParameterArena::values() const {
+  std::vector<NamedTensor> values;
+  for (const auto& entry : entries_) {
+    values.push_back({entry.name, parameters_.defined() ? view(parameters_, entry) : entry.tensor.detach()});
+  }
+  return values;
+}
+
+void ParameterArena::update_shadows() const {
+  if (!shadows_.defined() || !parameters_.defined()) return;
+  shadows_.narrow(0, 0, decay_size_).copy_(parameters_.narrow(0, 0, decay_size_));
 }
 
 at::Tensor ParameterArena::view(const at::Tensor& flat, const ArenaEntry& entry) {

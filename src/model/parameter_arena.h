@@ -1,5 +1,9 @@
-// All parameters one behind the other in one flat float32 buffer, all gradients in another; the modules' tensors are
-// views. So the gradient norm is one reduction, an optimizer step one pass, and adjacent projections one matrix.
+// All parameters one behind the other in flat buffers; the modules' tensors are views. So the gradient norm is one
+// reduction, an optimizer step one pass, and adjacent projections one matrix.
+//
+// Under bfloat16 a matrix has two forms: the float32 master that the optimizer updates, and the shadow, its rounded
+// copy that the layers multiply with. Vectors (norms, biases) are computed with as masters. The autograd leaf is the
+// tensor that the layer computes with; its gradient is a float32 view all the same.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,36 +12,52 @@
 #include <string>
 #include <vector>
 
+#include "model/named_tensor.h"
+
 namespace slm {
 
 /// Where one parameter lies.
 struct ArenaEntry {
   std::string name;   // canonical
-  at::Tensor tensor;  // the module's own, a view of the arena
+  at::Tensor tensor;  // the module's own, that the layer computes with
   int64_t offset;     // first element in the flat buffers
   bool decay;         // weight decay applies: two or more dimensions
 };
 
+struct ArenaSettings {
+  bool gradients = false;             // the model is to be trained
+  at::ScalarType dtype = at::kFloat;  // that the matrices compute in: float32 or bfloat16
+};
+
 class ParameterArena {
  public:
-  /// Moves every parameter of `model` into the arena, values kept, those with weight decay first, in the module's
-  /// order. With `gradients` each parameter's gradient is a view into a second zeroed buffer, never released.
-  ParameterArena(torch::nn::Module& model, bool gradients);
+  /// Moves every parameter of `model` into the arena, without its values, those with weight decay first, in the
+  /// module's order. With gradients each parameter's gradient is a view into a zeroed float32 buffer, never released.
+  /// Without gradients nothing is updated, so that under bfloat16 the matrices have no masters.
+  ParameterArena(torch::nn::Module& model, const ArenaSettings& settings);
 
-  const at::Tensor& parameters() const { return parameters_; }  // (n)
-  const at::Tensor& gradients() const { return gradients_; }    // (n), undefined without gradients
+  const at::Tensor& parameters() const { return parameters_; }  // (n) float32 masters; undefined where there are none
+  const at::Tensor& shadows() const { return shadows_; }        // (n) bfloat16 copies; undefined in float32
+  const at::Tensor& gradients() const { return gradients_; }    // (n) float32, undefined without gradients
   const std::vector<ArenaEntry>& entries() const { return entries_; }
-  int64_t size() const { return parameters_.numel(); }
+  int64_t size() const { return size_; }
   /// Elements [0, decay_size) have weight decay, the rest has none.
   int64_t decay_size() const { return decay_size_; }
+
+  /// Every parameter in its exact form, by canonical name: the master, or without masters the tensor itself. After
+  /// writing into one, call update_shadows.
+  std::vector<NamedTensor> values() const;
+  void update_shadows() const;
 
   /// The part of a flat buffer of the arena's size that belongs to `entry`, in the parameter's shape.
   static at::Tensor view(const at::Tensor& flat, const ArenaEntry& entry);
 
  private:
-  at::Tensor parameters_, gradients_;
+  void place(ArenaEntry& entry, const ArenaSettings& settings) const;
+
+  at::Tensor parameters_, shadows_, gradients_;
   std::vector<ArenaEntry> entries_;
-  int64_t decay_size_ = 0;
+  int64_t size_ = 0, decay_size_ = 0;
 };
 
 }  // namespace slm

@@ -22,7 +22,7 @@ at::Tensor Rope::rotate(const at::Tensor& x, int64_t first_position) const {
   const auto cos = cos_.narrow(0, first_position, length), sin = sin_.narrow(0, first_position, length);  // (T, D/2)
   const auto low = x.narrow(3, 0, half), high = x.narrow(3, half, half);
   const std::array<at::Tensor, 2> rotated{low * cos - high * sin, high * cos + low * sin};
-  return at::cat(rotated, 3);
+  return at::cat(rotated, 3).to(x.scalar_type());  // the tables are float32, so are the products
 }
 
 }  // namespace slm

@@ -23,13 +23,15 @@ at::Tensor Transformer::hidden(const at::Tensor& ids, KvCache* cache, const Tap*
   return decoder_->forward(ids, cache, tap);
 }
 
-void initialize_parameters(Transformer& model, uint64_t seed) {
+at::Tensor Transformer::hidden(const at::Tensor& ids, const DropoutPlace& dropout) {
+  return decoder_->forward(ids, nullptr, nullptr, dropout);
+}
+
+void initialize_parameters(const TransformerConfig& config, const ParameterArena& arena, uint64_t seed) {
   const c10::NoGradGuard no_grad;
-  const double range = model.config().initializer_range;
-  const double residual = range / std::sqrt(2.0 * static_cast<double>(model.config().n_layers));
-  for (const auto& entry : model.named_parameters()) {
-    const std::string& name = entry.key();
-    auto parameter = entry.value();
+  const double range = config.initializer_range;
+  const double residual = range / std::sqrt(2.0 * static_cast<double>(config.n_layers));
+  for (const auto& [name, parameter] : arena.values()) {
     if (parameter.dim() == 1) {
       parameter.fill_(name.ends_with(".bias") ? 0.0 : 1.0);
       continue;
@@ -37,6 +39,7 @@ void initialize_parameters(Transformer& model, uint64_t seed) {
     const bool writes_residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
     fill_normal(parameter, writes_residual ? residual : range, derive_key(seed, "initialize " + name));
   }
+  arena.update_shadows();
 }
 
 }  // namespace slm

@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "model/decoder.h"
+#include "model/head_loss.h"
+#include "model/parameter_arena.h"
 
 namespace slm {
 
@@ -15,8 +17,15 @@ class Transformer final : public torch::nn::Module {
 
   /// ids (B, T) int64 -> (B, T, C) after the last norm.
   at::Tensor hidden(const at::Tensor& ids, KvCache* cache = nullptr, const Tap* tap = nullptr);
-  /// hidden (..., C) -> logits (..., V).
-  at::Tensor head(const at::Tensor& hidden) { return head_->forward(hidden); }
+  /// The same while training: with dropout.
+  at::Tensor hidden(const at::Tensor& ids, const DropoutPlace& dropout);
+  void set_recompute(bool recompute) { decoder_->set_recompute(recompute); }
+  /// hidden (..., C) -> logits (..., V), float32 whatever the layers compute in.
+  at::Tensor head(const at::Tensor& hidden) { return head_->forward(hidden).to(at::kFloat); }
+  /// Loss and gradient of the hidden states under the head, see head_loss_with_gradient.
+  HeadLoss head_loss(const at::Tensor& hidden, const at::Tensor& targets, double scale) {
+    return head_loss_with_gradient(*head_, hidden, targets, scale);
+  }
   /// ids (B, T) int64 -> (B, T, V).
   at::Tensor logits(const at::Tensor& ids, const Tap* tap = nullptr) { return head(hidden(ids, nullptr, tap)); }
 
@@ -34,6 +43,6 @@ class Transformer final : public torch::nn::Module {
 /// Fills every parameter: normal(0, initializer_range) for matrices, divided by sqrt(2 L) for the two projections that
 /// write into the residual stream (GPT-2), 1 for norms, 0 for biases. Each is drawn from a generator of its own, keyed
 /// by (seed, name), so that a parameter's values do not depend on which others there are.
-void initialize_parameters(Transformer& model, uint64_t seed);
+void initialize_parameters(const TransformerConfig& config, const ParameterArena& arena, uint64_t seed);
 
 }  // namespace slm

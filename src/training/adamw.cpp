@@ -7,10 +7,13 @@
 namespace slm {
 
 AdamW::AdamW(const ParameterArena& arena, const AdamWSettings& settings)
-    : arena_(arena), settings_(settings), exp_avg_(at::zeros({arena.size()})), exp_avg_sq_(at::zeros({arena.size()})) {}
+    : arena_(arena),
+      settings_(settings),
+      exp_avg_(at::zeros({arena.size()}, settings.state_dtype)),
+      exp_avg_sq_(at::zeros({arena.size()}, settings.state_dtype)) {}
 
 void AdamW::step(double learning_rate, double clip_factor) {
-  const AdamWBuffers buffers{arena_.parameters(), arena_.gradients(), exp_avg_, exp_avg_sq_};
+  const AdamWBuffers buffers{arena_.parameters(), arena_.gradients(), exp_avg_, exp_avg_sq_, arena_.shadows()};
   AdamWStep step{.learning_rate = learning_rate,
                  .beta1 = settings_.beta1,
                  .beta2 = settings_.beta2,

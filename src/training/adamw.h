@@ -10,7 +10,8 @@ namespace slm {
 
 struct AdamWSettings {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
-  double weight_decay = 0.1;  // on parameters of two or more dimensions
+  double weight_decay = 0.1;                // on parameters of two or more dimensions
+  at::ScalarType state_dtype = at::kFloat;  // of the moments: float32 or bfloat16
 };
 
 class AdamW {

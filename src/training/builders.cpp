@@ -1,6 +1,7 @@
 #include "training/builders.h"
 
 #include "config/resolve.h"
+#include "core/cpu_features.h"
 #include "core/error.h"
 
 namespace slm {
@@ -86,7 +87,18 @@ AdamWSettings adamw_settings(const TrainingConfig& config) {
   return {.beta1 = config.adam_beta1,
           .beta2 = config.adam_beta2,
           .epsilon = config.adam_epsilon,
-          .weight_decay = config.weight_decay};
+          .weight_decay = config.weight_decay,
+          .state_dtype = config.optimizer_state_dtype == "bfloat16" ? at::kBFloat16 : at::kFloat};
+}
+
+at::ScalarType compute_dtype(const TrainingConfig& config) {
+  SLM_CHECK(config.dtype);
+  return *config.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
+}
+
+std::string resolve_dtype(const TransformerConfig& shape) {
+  constexpr int64_t kWideEnough = 256;  // narrower, what is saved in products is lost in conversions (docs/log.md)
+  return multiplies_bfloat16() && shape.d_model >= kWideEnough ? "bfloat16" : "float32";
 }
 
 ScheduleSettings schedule_settings(const TrainingConfig& config, int64_t total_steps) {

@@ -1,7 +1,10 @@
 // From the TrainingConfig to the small structs that the parts take: the config stops here.
 #pragma once
 
+#include <c10/core/ScalarType.h>
+
 #include <cstdint>
+#include <string>
 
 #include "config/training_config.h"
 #include "model/transformer_config.h"
@@ -15,6 +18,12 @@ TransformerConfig transformer_config(const ModelConfig& model);
 
 /// The reverse: the fields of a model read from a folder (for init_from).
 ModelConfig model_config(const TransformerConfig& config);
+
+/// What `dtype: auto` means for a model of this shape on this machine.
+std::string resolve_dtype(const TransformerConfig& shape);
+
+/// `dtype`, which must be resolved, as LibTorch names it.
+at::ScalarType compute_dtype(const TrainingConfig& config);
 
 AdamWSettings adamw_settings(const TrainingConfig& config);
 ScheduleSettings schedule_settings(const TrainingConfig& config, int64_t total_steps);

@@ -9,6 +9,7 @@
 #include "core/process_memory.h"
 #include "evaluation/probe_scores.h"
 #include "generation/generate.h"
+#include "training/layer_norms.h"
 
 namespace slm {
 namespace {
@@ -51,16 +52,36 @@ TrainingOutcome TrainingLoop::run(const StopSignals& signals) {
   }
   outcome_.signal = signals.requested();
   if (outcome_.signal != 0 && progress_.step > 0 && !store_.holds(progress_.step)) save_now();
+  if (progress_.step == setup_.total_steps) write_memory();
   line_.clear();
   return outcome_;
+}
+
+void TrainingLoop::write_memory() {
+  const auto& plan = setup_.memory;
+  metrics_.write({{"type", "memory"},
+                  {"step", progress_.step},
+                  {"planned",
+                   {{"parameters", plan.parameters},
+                    {"gradients", plan.gradients},
+                    {"moments", plan.moments},
+                    {"activations", plan.activations},
+                    {"head", plan.head},
+                    {"total", plan.total()}}},
+                  {"grown", peak_resident_bytes() - setup_.resident_before}});
 }
 
 void TrainingLoop::one_step() {
   const auto start = Clock::now();
   const double rate = learning_rate(setup_.schedule, progress_.step);
   const auto batch = loader_.next();
-  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate,
-                                 {*config_.micro_batch_size, config_.max_grad_norm});
+  std::optional<LayerNorms> norms;
+  if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena);
+  const StepSettings settings{
+      .micro_batch_size = *config_.micro_batch_size,
+      .max_grad_norm = config_.max_grad_norm,
+      .dropout = {.p = config_.model.dropout, .seed = static_cast<uint64_t>(config_.seed), .step = progress_.step}};
+  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate, settings);
   ++progress_.step;
   progress_.tokens += result.tokens;
   progress_.next_window = loader_.next_window();
@@ -69,6 +90,7 @@ void TrainingLoop::one_step() {
   progress_.seconds += seconds;
   recent_seconds_ = recent_seconds_ == 0 ? seconds : 0.9 * recent_seconds_ + 0.1 * seconds;
   log_step(result, rate, seconds);
+  if (norms) metrics_.write({{"type", "layers"}, {"step", progress_.step}, {"layers", norms->measure()}});
   check_finite(result);
 }
 
@@ -163,7 +185,8 @@ void TrainingLoop::save_now() {
     progress_.best_step = progress_.step;
     progress_.best_loss = outcome_.evaluation->loss;
   }
-  const RunState state{.model = *setup_.loaded.model,
+  const RunState state{.config = setup_.loaded.model->config(),
+                       .arena = *setup_.loaded.arena,
                        .tokenizer = setup_.data.tokenizer.get(),
                        .optimizer = setup_.optimizer->state(),
                        .trainer = to_json(progress_),

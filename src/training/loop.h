@@ -31,6 +31,7 @@ class TrainingLoop {
 
  private:
   void one_step();
+  void write_memory();
   void check_finite(const StepResult& result);
   void log_step(const StepResult& result, double learning_rate, double seconds);
   void evaluate_now();

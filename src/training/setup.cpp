@@ -91,12 +91,21 @@ int64_t steps_of(const TrainingConfig& config, const PreparedData& data, int64_t
   return std::max<int64_t>(1, windows / rows_per_step);
 }
 
-void check_memory(const TransformerConfig& config) {
-  const int64_t needed = model_size(config).training_state_bytes, available = available_bytes();
-  if (available == 0 || needed <= available) return;
+MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& shape) {
+  return memory_plan(shape, {.rows = *config.micro_batch_size,
+                             .length = *config.model.max_sequence_length,
+                             .dtype = compute_dtype(config),
+                             .state_dtype = adamw_settings(config).state_dtype,
+                             .gradient_checkpointing = config.gradient_checkpointing});
+}
+
+void check_memory(const TransformerConfig& shape, const MemoryPlan& plan) {
+  const int64_t available = available_bytes();
+  if (available == 0 || plan.total() <= available) return;
   fail(ExitCode::kOutOfMemory,
-       "{} needs {} MiB for parameters, gradients and moments, but {} MiB of memory are available; use a smaller model",
-       describe(config), needed >> 20, available >> 20);
+       "{} needs {}, but {} MiB are available; use a smaller micro_batch_size, gradient_checkpointing, or a smaller "
+       "model",
+       describe(shape), describe(plan), available >> 20);
 }
 
 // The decay of wsd is counted from the end: a run that has begun it cannot be made longer any more.
@@ -112,6 +121,7 @@ void check_lengthening(const TrainingSetup& setup, const TrainingConfig& saved) 
 void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
   const auto config_path = checkpoint / "training_config.yaml";
   auto saved = parse_training_config(read_file(config_path), config_path.string());
+  if (!saved.dtype) saved.dtype = "float32";  // the only one before there was a choice
   for (const auto& warning : check_resumable(saved, setup.config)) log_warning("{}", warning);
   setup.progress = read_run_progress(checkpoint / "trainer_state.json");
   resolve_defaults(saved);
@@ -122,7 +132,7 @@ void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
          "to keep the weights",
          checkpoint.string());
   }
-  load_parameters(checkpoint, *setup.loaded.model);
+  load_parameters(checkpoint, setup.loaded.model->config(), *setup.loaded.arena);
   load_state(checkpoint / "optimizer.safetensors", setup.optimizer->state());
   setup.optimizer->set_steps_done(setup.progress.optimizer_steps);
   setup.resumed = true;
@@ -132,13 +142,16 @@ void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
 
 TrainingSetup set_up_training(TrainingConfig config) {
   set_threads(config);
+  const int64_t resident_before = resident_bytes();
   TrainingSetup setup{.config = std::move(config),
                       .folder = RunFolder(""),
                       .data = {},
                       .schedule = {},
                       .loaded = {},
                       .optimizer = {},
-                      .progress = {}};
+                      .progress = {},
+                      .memory = {},
+                      .resident_before = resident_before};
   auto& c = setup.config;
   setup.folder = RunFolder(c.output_dir);
   const auto checkpoint = checkpoint_to_resume(c, setup.folder);
@@ -153,12 +166,15 @@ TrainingSetup set_up_training(TrainingConfig config) {
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
   if (parent) widen_positions(*parent, shape);
-  check_memory(shape);
+  if (!c.dtype) c.dtype = resolve_dtype(shape);
+  setup.memory = plan_memory(c, shape);
+  check_memory(shape, setup.memory);
 
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
   setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
   setup.schedule = schedule_settings(c, setup.total_steps);
-  setup.loaded = build_model(shape, /*gradients=*/true);
+  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c)});
+  setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));
   setup.progress = {.run_id = new_run_id(), .best_loss = std::nullopt, .data_hash = setup.data.hash};
@@ -166,9 +182,9 @@ TrainingSetup set_up_training(TrainingConfig config) {
     restore(setup, *checkpoint);
   } else if (parent) {
     verify_or_warn(*parent);
-    load_parameters(*parent, *setup.loaded.model);
+    load_parameters(*parent, shape, *setup.loaded.arena);
   } else {
-    initialize_parameters(*setup.loaded.model, static_cast<uint64_t>(c.seed));
+    initialize_parameters(shape, *setup.loaded.arena, static_cast<uint64_t>(c.seed));
   }
   return setup;
 }

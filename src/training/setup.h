@@ -8,6 +8,7 @@
 #include "data/batch_loader.h"
 #include "data/prepare.h"
 #include "training/adamw.h"
+#include "training/memory_plan.h"
 #include "training/run_folder.h"
 #include "training/run_progress.h"
 #include "training/schedule.h"
@@ -25,11 +26,13 @@ struct TrainingSetup {
   std::unique_ptr<AdamW> optimizer;
   RunProgress progress;  // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
+  MemoryPlan memory;
+  int64_t resident_before = 0;  // bytes of the process before the model was made
 };
 
 /// Checks, prepares the data, resolves the config, builds the model and fills it: from the checkpoint that is resumed,
 /// from init_from, or at random. Writes nothing but the prepared data. Errors as of each part; kOutOfMemory where the
-/// training state alone is larger than the memory that is left.
+/// planned memory is larger than what is left.
 TrainingSetup set_up_training(TrainingConfig config);
 
 }  // namespace slm

@@ -21,17 +21,20 @@ BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
 }
 
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                int64_t micro_batch_size) {
+                                const StepSettings& settings) {
   StepResult result;
   result.tokens =
       std::count_if(batch.targets.begin(), batch.targets.end(), [](int64_t t) { return t != kIgnoredTarget; });
   const double share = 1.0 / static_cast<double>(std::max<int64_t>(1, result.tokens));
   arena.gradients().zero_();
-  for (int64_t begin = 0; begin < batch.rows; begin += micro_batch_size) {
-    const auto micro = batch_tensors(batch, begin, std::min(begin + micro_batch_size, batch.rows));
-    const auto loss = token_loss_sum(model.logits(micro.inputs), micro.targets) * share;
-    torch::autograd::backward({loss}, {});
-    result.loss += loss.item<double>();
+  auto dropout = settings.dropout;
+  for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
+    const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));
+    dropout.first_row = settings.dropout.first_row + begin;
+    const auto hidden = model.hidden(micro.inputs, dropout);
+    const auto head = model.head_loss(hidden, micro.targets, share);
+    torch::autograd::backward({hidden}, {head.hidden_gradient});
+    result.loss += head.loss.item<double>();
   }
   return result;
 }
@@ -42,7 +45,7 @@ double clip_factor(double norm, double max_norm) {
 
 StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
                       double learning_rate, const StepSettings& settings) {
-  auto result = accumulate_gradients(model, arena, batch, settings.micro_batch_size);
+  auto result = accumulate_gradients(model, arena, batch, settings);
   result.gradient_norm = std::sqrt(sum_of_squares(arena.gradients()));
   result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
   if (!result.applied) return result;

@@ -11,6 +11,7 @@ namespace slm {
 struct StepSettings {
   int64_t micro_batch_size = 1;  // rows of one forward and backward pass; the last one may have fewer
   double max_grad_norm = 0;      // 0: no clipping
+  DropoutPlace dropout = {};     // of the step's first row
 };
 
 struct StepResult {
@@ -23,7 +24,7 @@ struct StepResult {
 /// Adds the gradient of `batch` to the arena, which is zeroed first: each micro-batch's sum of losses divided by the
 /// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens.
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                int64_t micro_batch_size);
+                                const StepSettings& settings);
 
 /// min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; 1 where max_norm is 0.
 double clip_factor(double norm, double max_norm);

@@ -37,7 +37,7 @@ class ModelFolder : public testing::Test {
 
   std::string error() {
     try {
-      read_model_folder(folder_, false);
+      read_model_folder(folder_);
     } catch (const Error& e) {
       EXPECT_EQ(e.code(), ExitCode::kData);
       return e.what();
@@ -89,8 +89,8 @@ class ShardedFolder : public ModelFolder {
 };
 
 TEST_F(ShardedFolder, GivesTheSameBitsAsOneFile) {
-  const auto whole = read_model_folder(golden_path("models/llama_tiny"), false);
-  EXPECT_TRUE(at::equal(read_model_folder(folder_, false).arena->parameters(), whole.arena->parameters()));
+  const auto whole = read_model_folder(golden_path("models/llama_tiny"));
+  EXPECT_TRUE(at::equal(read_model_folder(folder_).arena->parameters(), whole.arena->parameters()));
 }
 
 TEST_F(ShardedFolder, NamesATensorThatTheIndexPlacesInTheWrongShard) {
@@ -169,10 +169,10 @@ TEST(ModelFolderWriting, ShapesThatNoClassHasReadBackToTheSameBits) {
   config.norm = NormKind::kLayerNorm;
   config.bias = true;
   ASSERT_EQ(hugging_face_class(config).name, "");
-  const auto model = build_model(config, false);
-  initialize_parameters(*model.model, 3);
-  write_model_folder(folder.path(), *model.model, nullptr);
-  EXPECT_TRUE(at::equal(read_model_folder(folder.path(), false).arena->parameters(), model.arena->parameters()));
+  const auto model = build_model(config, {});
+  initialize_parameters(config, *model.arena, 3);
+  write_model_folder(folder.path(), config, *model.arena, nullptr);
+  EXPECT_TRUE(at::equal(read_model_folder(folder.path()).arena->parameters(), model.arena->parameters()));
 }
 
 TEST(ModelFolderWriting, Gpt2WithoutBiasesWritesZerosAndReadsThemBackAsNone) {
@@ -183,13 +183,13 @@ TEST(ModelFolderWriting, Gpt2WithoutBiasesWritesZerosAndReadsThemBackAsNone) {
   config.activation = Activation::kGelu;
   config.position = PositionKind::kLearned;
   config.tie_embeddings = true;
-  const auto model = build_model(config, false);
-  initialize_parameters(*model.model, 3);
-  write_model_folder(folder.path(), *model.model, nullptr);
+  const auto model = build_model(config, {});
+  initialize_parameters(config, *model.arena, 3);
+  write_model_folder(folder.path(), config, *model.arena, nullptr);
   const SafetensorsFile file(folder / "model.safetensors");
   ASSERT_NE(file.find("transformer.h.0.attn.c_attn.bias"), nullptr);
   EXPECT_EQ(load_tensor(file, *file.find("transformer.h.0.attn.c_attn.bias")).count_nonzero().item<int64_t>(), 0);
-  const auto again = read_model_folder(folder.path(), false);
+  const auto again = read_model_folder(folder.path());
   EXPECT_EQ(again.model->config(), config);
   EXPECT_TRUE(at::equal(again.arena->parameters(), model.arena->parameters()));
 }

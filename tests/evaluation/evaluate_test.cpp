@@ -24,7 +24,7 @@ LoadedModel uniform_model(int64_t vocab_size, int64_t window) {
                              .head_dim = 4,
                              .d_model = 4,
                              .d_ff = 8},
-                            false);
+                            {});
   loaded.arena->parameters().zero_();
   return loaded;
 }

@@ -29,7 +29,7 @@ std::vector<int32_t> likeliest_tokens(Transformer& model, std::vector<int32_t> c
 class ContextShift : public testing::TestWithParam<const char*> {};
 
 TEST_P(ContextShift, KeepsTheNewerHalfOfAFullContext) {
-  const auto loaded = read_model_folder(golden_path(std::string("models/") + GetParam()), /*gradients=*/false);
+  const auto loaded = read_model_folder(golden_path(std::string("models/") + GetParam()));
   const auto length = loaded.model->config().max_sequence_length;
   for (const int64_t prompt_length : {int64_t{5}, length - 1, length, length + 9}) {
     std::vector<int32_t> prompt;

@@ -97,6 +97,36 @@ TEST(AdamW, ThreadsDoNotChangeTheBits) {
   EXPECT_TRUE(at::equal(one, two));
 }
 
+TEST(AdamW, WritesTheRoundedParametersIntoTheShadowsInTheSamePass) {
+  at::manual_seed(2);
+  const int64_t size = 5001;
+  const AdamWBuffers buffers{at::randn({size}), at::randn({size}), at::zeros({size}), at::zeros({size}),
+                             at::zeros({size}, at::kBFloat16)};
+  adamw(buffers, 0, size, {.learning_rate = 1e-2, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1});
+  EXPECT_TRUE(at::equal(buffers.shadows, buffers.parameters.to(at::kBFloat16)));
+}
+
+// With beta2 0.999 a moment moves by a thousandth of the difference a step, less than half a unit in bfloat16's last
+// place; rounding to nearest would leave it where it is.
+TEST(AdamW, Bfloat16MomentsFollowTheGradientInTheMean) {
+  const int64_t size = 20000;
+  const auto run = [&](at::ScalarType dtype) {
+    const AdamWBuffers buffers{
+        at::zeros({size}), at::full({size}, 0.5), at::zeros({size}, dtype), at::ones({size}, dtype), {}};
+    for (int64_t step = 1; step <= 500; ++step) {
+      adamw(buffers, 0, size,
+            {.learning_rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .weight_decay = 0, .step = step});
+    }
+    return std::pair(buffers.exp_avg.to(at::kDouble).mean().item<double>(),
+                     buffers.exp_avg_sq.to(at::kDouble).mean().item<double>());
+  };
+  const auto [mean, square] = run(at::kFloat);
+  const auto [narrow_mean, narrow_square] = run(at::kBFloat16);
+  EXPECT_NEAR(narrow_mean, mean, 1e-3 * mean);
+  EXPECT_NEAR(narrow_square, square, 1e-3 * square);
+  EXPECT_LT(square, 0.75);
+}
+
 class ClipGolden : public testing::TestWithParam<std::string> {};
 
 TEST_P(ClipGolden, NormAndClippedGradientsMatchPyTorch) {

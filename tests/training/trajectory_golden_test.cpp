@@ -23,10 +23,10 @@ class TrajectoryGolden : public testing::TestWithParam<std::string> {
 
   const Golden& golden() const { return golden_; }
 
-  Run train(const std::string& targets, int64_t micro_batch_size) const {
+  Run train(const std::string& targets, int64_t micro_batch_size, at::ScalarType dtype = at::kFloat) const {
     const auto settings = nlohmann::json::parse(read_file(golden_path("training/" + GetParam() + ".json")));
     const auto& schedule = settings["schedule"];
-    Run run{read_model_folder(golden_path("models/" + GetParam()), true), {}, {}};
+    Run run{read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype}), {}, {}};
     AdamW optimizer(*run.loaded.arena, {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1});
     const auto inputs = golden_["inputs"], wanted = golden_[targets];
     const ScheduleSettings rates{.type = ScheduleType::kCosine,
@@ -124,14 +124,57 @@ TEST_P(TrajectoryGolden, MicroBatchesAreNormalisedByTheTokensOfTheWholeStep) {
 
 TEST_P(TrajectoryGolden, EveryCutIntoMicroBatchesGivesTheSameGradient) {
   const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
-  const auto loaded = read_model_folder(golden_path("models/" + GetParam()), true);
+  const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});
   const auto gradient = [&](int64_t micro_batch_size) {
-    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets), micro_batch_size);
+    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets), {.micro_batch_size = micro_batch_size});
     return loaded.arena->gradients().clone();
   };
   const auto whole = gradient(4);
   for (const int64_t micro : {1, 2, 3})
     EXPECT_TRUE(close(gradient(micro), whole, 1e-6)) << micro;  // 3: a short last one
+}
+
+// With dropout, so that the masks are made a second time as well; in both dtypes.
+TEST_P(TrajectoryGolden, GradientCheckpointingGivesTheSameBits) {
+  const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype});
+    const auto gradient = [&](bool recompute) {
+      loaded.model->set_recompute(recompute);
+      accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets),
+                           {.micro_batch_size = 3, .dropout = {.p = 0.2, .seed = 1, .step = 7}});
+      return loaded.arena->gradients().clone();
+    };
+    const auto plain = gradient(false);
+    EXPECT_TRUE(at::equal(gradient(true), plain));
+    EXPECT_GT(plain.abs().max().item<double>(), 0.0);
+  }
+}
+
+TEST_P(TrajectoryGolden, DropoutsMasksDoNotDependOnTheCutIntoMicroBatches) {
+  const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
+  const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});
+  const auto gradient = [&](int64_t micro_batch_size, double p, int64_t step) {
+    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets),
+                         {.micro_batch_size = micro_batch_size, .dropout = {.p = p, .seed = 1, .step = step}});
+    return loaded.arena->gradients().clone();
+  };
+  const auto whole = gradient(4, 0.2, 7);
+  for (const int64_t micro : {1, 3}) EXPECT_TRUE(close(gradient(micro, 0.2, 7), whole, 1e-6)) << micro;
+  EXPECT_FALSE(close(gradient(4, 0, 7), whole, 1e-3));
+  EXPECT_FALSE(close(gradient(4, 0.2, 8), whole, 1e-3));
+}
+
+// The masters are float32 and the shadow follows them, so the runs stay as near as bfloat16's rounding of the products.
+TEST_P(TrajectoryGolden, Bfloat16StaysNearFloat32) {
+  const auto run = train("targets", 2, at::kBFloat16);
+  const auto loss = golden()["loss"];
+  for (int64_t step = 0; step < loss.size(0); ++step) {
+    EXPECT_LE(std::abs(run.steps[static_cast<size_t>(step)].loss - loss[step].item<double>()), 0.02) << step;
+  }
+  const auto& arena = *run.loaded.arena;
+  const auto matrices = arena.shadows().narrow(0, 0, arena.decay_size());
+  EXPECT_TRUE(at::equal(matrices, arena.parameters().narrow(0, 0, arena.decay_size()).to(at::kBFloat16)));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TrajectoryGolden, testing::Values("llama_tiny", "gpt2_tiny"),

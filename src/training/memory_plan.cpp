@@ -1,0 +1,57 @@
+#include "training/memory_plan.h"
+
+#include <c10/core/ScalarType.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kernels/matrix_product.h"
+#include "model/head_loss.h"
+#include "model/model_size.h"
+
+namespace slm {
+namespace {
+
+// Elements that one block keeps a token: its two inputs and their normed forms, the joined q, k, v, with RoPE the
+// rotated q and k, what attention gives, and the feed-forward part's inner tensors.
+int64_t kept_by_block(const TransformerConfig& c) {
+  const int64_t query = c.n_heads * c.head_dim, key = c.n_kv_heads * c.head_dim;
+  const int64_t rotated = c.position == PositionKind::kRope ? query + key : 0;
+  const int64_t normed = c.qk_norm ? query + key : 0;
+  const int64_t inner = c.activation == Activation::kSwiGlu ? 3 : 2;
+  return 4 * c.d_model + (query + 2 * key) + rotated + normed + query + inner * c.d_ff;
+}
+
+// Elements that the backward pass of a block needs a token beside them: gradients of its widest tensors.
+int64_t needed_by_backward(const TransformerConfig& c) {
+  const int64_t inner = c.activation == Activation::kSwiGlu ? 3 : 2;
+  return 2 * c.d_model + inner * c.d_ff;
+}
+
+}  // namespace
+
+MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& settings) {
+  const auto size = model_size(config);
+  const int64_t wide = sizeof(float), narrow = static_cast<int64_t>(c10::elementSize(settings.dtype));
+  const int64_t tokens = settings.rows * settings.length;
+  const int64_t kept = settings.gradient_checkpointing ? config.n_layers * config.d_model + kept_by_block(config)
+                                                       : config.n_layers * kept_by_block(config);
+  const int64_t around_blocks = 3 * config.d_model;  // embeddings, last norm, hidden gradient
+  MemoryPlan plan;
+  plan.parameters = size.parameters * (wide + (narrow == wide ? 0 : narrow));
+  plan.gradients = size.parameters * wide;
+  plan.moments = 2 * size.parameters * static_cast<int64_t>(c10::elementSize(settings.state_dtype));
+  plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
+  plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;
+  return plan;
+}
+
+std::string describe(const MemoryPlan& plan) {
+  const auto mib = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  return fmt::format(
+      "parameters {:.1f} + gradients {:.1f} + moments {:.1f} + activations {:.1f} + head {:.1f} = {:.1f} MiB",
+      mib(plan.parameters), mib(plan.gradients), mib(plan.moments), mib(plan.activations), mib(plan.head),
+      mib(plan.total()));
+}
+
+}  // namespace slm

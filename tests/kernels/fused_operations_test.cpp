@@ -1,0 +1,126 @@
+// Operations of our own against LibTorch's and their autograd, in both dtypes. Each computes in float32 and rounds its
+// result once, so under bfloat16 it must lie within half a unit in the last place (2^-8 of its size) of the float32
+// result for the same inputs; gradients that are sums over rows are float32.
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+
+#include "kernels/cpu/exp.h"
+#include "kernels/cross_entropy.h"
+#include "kernels/dropout.h"
+#include "kernels/rms_norm.h"
+#include "kernels/swiglu.h"
+#include "kernels/token_loss.h"
+#include "model/golden.h"
+
+namespace slm {
+namespace {
+
+using Operation = std::function<at::Tensor(const std::vector<at::Tensor>&)>;
+
+struct Outcome {
+  at::Tensor value;
+  std::vector<at::Tensor> gradients;
+};
+
+Outcome run(const Operation& operation, std::vector<at::Tensor> inputs, const at::Tensor& slope) {
+  for (auto& input : inputs) input = input.detach().clone().set_requires_grad(true);
+  Outcome outcome{operation(inputs), {}};
+  torch::autograd::backward({outcome.value}, {slope.to(outcome.value.scalar_type())});
+  for (const auto& input : inputs) outcome.gradients.push_back(input.grad());
+  return outcome;
+}
+
+// |a - b| <= tolerance * (|b| + floor), elementwise.
+testing::AssertionResult near(const at::Tensor& a, const at::Tensor& b, double tolerance, double floor) {
+  const auto wide_a = a.to(at::kDouble), wide_b = b.to(at::kDouble);
+  return close((wide_a - wide_b) / (wide_b.abs() + floor), at::zeros_like(wide_a), tolerance);
+}
+
+class FusedOperation : public testing::TestWithParam<at::ScalarType> {
+ protected:
+  // Float32 results differ by a few roundings of sums of up to 70 terms; bfloat16 by half a unit in the last place.
+  double tolerance() const { return GetParam() == at::kFloat ? 4e-6 : 1.01 * 0x1p-8; }
+  at::Tensor random(at::IntArrayRef sizes) const { return at::randn(sizes).to(GetParam()); }
+};
+
+TEST_P(FusedOperation, RmsNormEqualsLibTorch) {
+  at::manual_seed(1);
+  const auto x = random({3, 50, 70}), slope = random({3, 50, 70});
+  const auto weight = 1 + 0.2 * at::randn({70});
+  const auto ours = run([](const auto& in) { return rms_norm(in[0], in[1], 1e-5); }, {x, weight}, slope);
+  const auto theirs =
+      run([](const auto& in) { return at::rms_norm(in[0], {70}, in[1], 1e-5); }, {x.to(at::kFloat), weight}, slope);
+  EXPECT_EQ(ours.value.scalar_type(), GetParam());
+  EXPECT_TRUE(near(ours.value, theirs.value, tolerance(), 1e-3));
+  EXPECT_TRUE(near(ours.gradients[0], theirs.gradients[0], tolerance(), 0.1));
+  EXPECT_TRUE(near(ours.gradients[1], theirs.gradients[1], 4e-6, 1.0));
+}
+
+TEST_P(FusedOperation, SwigluEqualsLibTorch) {
+  at::manual_seed(2);
+  const auto joined = 3 * random({5, 7, 2 * 33}), slope = random({5, 7, 33});
+  const auto halves = at::split(joined, 33, -1);
+  const auto ours = run([](const auto& in) { return swiglu(in[0], in[1]); }, {halves[0], halves[1]}, slope);
+  const auto of_halves = run([](const auto& in) { return swiglu(in[0]); }, {joined}, slope);
+  const auto theirs = run([](const auto& in) { return at::silu(in[0]) * in[1]; },
+                          {halves[0].to(at::kFloat), halves[1].to(at::kFloat)}, slope);
+  EXPECT_TRUE(near(ours.value, theirs.value, tolerance(), 1e-3));
+  EXPECT_TRUE(near(ours.gradients[0], theirs.gradients[0], tolerance(), 1e-2));
+  EXPECT_TRUE(near(ours.gradients[1], theirs.gradients[1], tolerance(), 1e-3));
+  EXPECT_TRUE(at::equal(of_halves.value, ours.value));
+  EXPECT_TRUE(at::equal(of_halves.gradients[0], at::cat(ours.gradients, -1)));
+}
+
+TEST_P(FusedOperation, CrossEntropyAndItsGradientEqualLibTorch) {
+  at::manual_seed(3);
+  for (const int64_t vocabulary : {1, 7, 65, 5000}) {
+    const auto logits = 4 * random({40, vocabulary});
+    auto targets = at::randint(0, vocabulary, {40}, at::kLong);
+    targets[3] = kIgnoredTarget;
+    const auto wide = logits.to(at::kDouble).set_requires_grad(true);
+    const auto expected = token_loss_sum(wide, targets) * 0.125;
+    torch::autograd::backward({expected}, {});
+    const auto gradient = logits.clone();
+    const auto loss = cross_entropy_with_gradient(gradient, targets, 0.125);
+    EXPECT_TRUE(near(loss, expected.detach(), 1e-6, 1e-3)) << vocabulary;
+    EXPECT_TRUE(near(gradient, wide.grad(), tolerance(), 1e-2)) << vocabulary;
+  }
+}
+
+TEST_P(FusedOperation, DropoutKeepsTheShareAndScalesIt) {
+  const auto x = at::ones({4, 50'000}, GetParam());
+  const auto out = run([](const auto& in) { return dropout(in[0], 0.25, 9, 0); }, {x}, x);
+  const auto kept = (out.value != 0).to(at::kDouble);
+  EXPECT_NEAR(kept.mean().item<double>(), 0.75, 5 * std::sqrt(0.25 * 0.75 / 200'000));  // five standard deviations
+  EXPECT_TRUE(near(out.value, kept / 0.75, tolerance(), 1));
+  EXPECT_TRUE(at::equal(out.gradients[0], out.value));
+}
+
+TEST_P(FusedOperation, DropoutOfARowDoesNotDependOnTheCut) {
+  const auto x = at::ones({6, 1000}, GetParam());
+  const auto whole = dropout(x, 0.5, 4, 0);
+  EXPECT_TRUE(at::equal(dropout(x.narrow(0, 0, 2), 0.5, 4, 3), whole.narrow(0, 3, 2)));
+  EXPECT_FALSE(at::equal(whole[0], whole[1]));
+  EXPECT_FALSE(at::equal(dropout(x, 0.5, 5, 0), whole));
+}
+
+INSTANTIATE_TEST_SUITE_P(DTypes, FusedOperation, testing::Values(at::kFloat, at::kBFloat16),
+                         [](const auto& parameter) { return c10::toString(parameter.param); });
+
+TEST(ExpOfNegative, LiesWithinTwoUnitsInTheLastPlace) {
+  double worst = 0;
+  for (double x = 0; x > -87; x -= 1e-4) {
+    const auto rounded = static_cast<float>(x);
+    const double exact = std::exp(static_cast<double>(rounded));
+    worst = std::max(worst, std::abs(cpu::exp_of_negative(rounded) - exact) / exact);
+  }
+  EXPECT_LE(worst, 2 * 0x1p-23);
+  EXPECT_EQ(cpu::exp_of_negative(0.0f), 1.0f);
+  EXPECT_EQ(cpu::exp_of_negative(-1000.0f), 0.0f);
+  EXPECT_TRUE(std::isnan(cpu::exp_of_negative(NAN)));
+}
+
+}  // namespace
+}  // namespace slm
