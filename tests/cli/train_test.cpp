@@ -115,6 +115,44 @@ TEST_F(TrainCommand, TheSameConfigGivesTheSameBits) {
   EXPECT_NE(state(run("a") / "checkpoints/latest"), state(run("c") / "checkpoints/latest"));
 }
 
+TEST_F(TrainCommand, EveryKeyOfMemoryAndPrecisionChangesWhatItShould) {
+  ASSERT_EQ(train({to("plain")}).exit_code, 0);
+  const auto plain = state(run("plain") / "checkpoints/latest");
+  ASSERT_EQ(train({to("recomputed"), "gradient_checkpointing=true"}).exit_code, 0);
+  EXPECT_EQ(state(run("recomputed") / "checkpoints/latest"), plain);
+  for (const char* key : {"dtype=bfloat16", "optimizer_state_dtype=bfloat16", "model.dropout=0.1"}) {
+    ASSERT_EQ(train({to(key), key}).exit_code, 0) << key;
+    EXPECT_NE(state(run(key) / "checkpoints/latest"), plain) << key;
+  }
+}
+
+// With every part that has a state of its own between two steps, or none by design.
+TEST_F(TrainCommand, ResumedInBfloat16WithDropoutTheRunEndsWithTheSameBits) {
+  const std::vector<std::string> keys{"dtype=bfloat16", "optimizer_state_dtype=bfloat16", "model.dropout=0.1"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), keys.begin(), keys.end());
+    return train(more);
+  };
+  ASSERT_EQ(with({to("whole")}).exit_code, 0);
+  const auto checkpoint = (run("whole") / "checkpoints/step-000006").string();
+  const auto result = with({to("again"), "resume=" + checkpoint});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(state(run("again") / "checkpoints/latest"), state(run("whole") / "checkpoints/latest"));
+}
+
+TEST_F(TrainCommand, WritesTheNormsOfEveryParameterOnRequest) {
+  ASSERT_EQ(train({"layer_norms_steps=5"}).exit_code, 0);
+  int64_t rows = 0;
+  for (const auto& row : metrics(run())) {
+    if (row["type"] != "layers") continue;
+    ++rows;
+    EXPECT_EQ(row["step"].get<int64_t>() % 5, 0);
+    const auto& layer = row["layers"]["model.layers.1.mlp.down_proj.weight"];
+    for (const char* norm : {"weight", "gradient", "update"}) EXPECT_GT(layer[norm].get<double>(), 0) << norm;
+  }
+  EXPECT_EQ(rows, 2);
+}
+
 TEST_F(TrainCommand, ResumedFromAnyCheckpointTheRunEndsWithTheSameBits) {
   ASSERT_EQ(train({to("whole")}).exit_code, 0);
   for (const char* step : {"step-000003", "step-000006", "step-000009"}) {
@@ -231,7 +269,7 @@ TEST_F(TrainCommand, AFullDiskLosesNoStepAndLeavesNothingHalfWritten) {
   EXPECT_EQ(result.exit_code, 1) << result.error;
   EXPECT_NE(result.error.find("step 3: not saved: "), std::string::npos) << result.error;
   EXPECT_NE(result.error.find("File too large"), std::string::npos) << result.error;
-  EXPECT_EQ(metrics(run()).size(), 12u + 2u);
+  EXPECT_EQ(metrics(run()).size(), 12u + 2u + 1u);
   EXPECT_TRUE(!fs::exists(run() / "checkpoints") || fs::is_empty(run() / "checkpoints"));
 }
 
