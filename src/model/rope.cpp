@@ -2,11 +2,10 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/pow.h>
 
-#include <array>
+#include "kernels/rope.h"
 
 namespace slm {
 
@@ -18,11 +17,8 @@ Rope::Rope(int64_t max_length, int64_t head_dim, double theta) {
 }
 
 at::Tensor Rope::rotate(const at::Tensor& x, int64_t first_position) const {
-  const int64_t length = x.size(2), half = x.size(3) / 2;
-  const auto cos = cos_.narrow(0, first_position, length), sin = sin_.narrow(0, first_position, length);  // (T, D/2)
-  const auto low = x.narrow(3, 0, half), high = x.narrow(3, half, half);
-  const std::array<at::Tensor, 2> rotated{low * cos - high * sin, high * cos + low * sin};
-  return at::cat(rotated, 3).to(x.scalar_type());  // the tables are float32, so are the products
+  const int64_t length = x.size(2);
+  return slm::rotate(x, cos_.narrow(0, first_position, length), sin_.narrow(0, first_position, length));
 }
 
 }  // namespace slm

@@ -10,6 +10,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/rms_norm.h"
+#include "kernels/rope.h"
 #include "kernels/swiglu.h"
 #include "kernels/token_loss.h"
 #include "model/golden.h"
@@ -71,6 +72,25 @@ TEST_P(FusedOperation, SwigluEqualsLibTorch) {
   EXPECT_TRUE(near(ours.gradients[1], theirs.gradients[1], tolerance(), 1e-3));
   EXPECT_TRUE(at::equal(of_halves.value, ours.value));
   EXPECT_TRUE(at::equal(of_halves.gradients[0], at::cat(ours.gradients, -1)));
+}
+
+// A rotation as a product of complex numbers, and its inverse in the backward pass.
+TEST_P(FusedOperation, RopeMultipliesByUnitComplexNumbers) {
+  at::manual_seed(4);
+  const auto joined = random({2, 9, 5 * 8}), slope = random({2, 3, 9, 8});  // B 2, T 9, heads of 8
+  for (const auto& shape : std::vector<std::vector<int64_t>>{{9, 4}, {2, 1, 9, 4}}) {
+    const auto angle = 10 * at::rand(shape), cos = angle.cos(), sin = angle.sin();
+    const auto heads = [](const at::Tensor& x) { return x.narrow(2, 8, 24).view({2, 9, 3, 8}).transpose(1, 2); };
+    const auto ours = run([&](const auto& in) { return rotate(heads(in[0]), cos, sin); }, {joined}, slope);
+    const auto complex = [&](const auto& in) {
+      const auto x = heads(in[0]);
+      const auto turned = at::complex(x.narrow(3, 0, 4), x.narrow(3, 4, 4)) * at::complex(cos, sin);
+      return at::cat({at::real(turned), at::imag(turned)}, 3);
+    };
+    const auto theirs = run(complex, {joined.to(at::kFloat)}, slope);
+    EXPECT_TRUE(near(ours.value, theirs.value, tolerance(), 1e-2));
+    EXPECT_TRUE(near(ours.gradients[0], theirs.gradients[0], tolerance(), 1e-2));
+  }
 }
 
 TEST_P(FusedOperation, CrossEntropyAndItsGradientEqualLibTorch) {
