@@ -19,7 +19,10 @@ float largest(const Float* row, int64_t count) {
   best.fill(-std::numeric_limits<float>::infinity());
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) best[lane] = std::max(best[lane], to_float(row[i + lane]));
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      const float value = to_float(row[i + lane]);
+      best[lane] = value > best[lane] ? value : best[lane];
+    }
   }
   for (; i < count; ++i) best[0] = std::max(best[0], to_float(row[i]));
   return *std::max_element(best.begin(), best.end());
