@@ -30,11 +30,11 @@ void set_threads(TrainingConfig& config) {
 void take_model_of(const std::filesystem::path& folder, ModelConfig& model) {
   const auto theirs = model_config(read_model_config(folder));
   const auto take = [&](auto& ours, const auto& value, const char* key) {
-    if (ours && value && *ours != *value) {
+    if (ours && ours != value) {
       fail(ExitCode::kUsage, "model.{}: found {}, but init_from {} has {}; leave it out", key, *ours, folder.string(),
-           *value);
+           value ? fmt::format("{}", *value) : "none");
     }
-    if (!ours) ours = value;
+    ours = value;
   };
   model.architecture = theirs.architecture;
   // A shorter window than the model can see is legal.
@@ -51,20 +51,30 @@ void take_model_of(const std::filesystem::path& folder, ModelConfig& model) {
   take(model.activation, theirs.activation, "activation");
   take(model.position, theirs.position, "position");
   take(model.rope_theta, theirs.rope_theta, "rope_theta");
+  take(model.rope_scaling, theirs.rope_scaling, "rope_scaling");
+  take(model.rope_scaling_factor, theirs.rope_scaling_factor, "rope_scaling_factor");
+  take(model.rope_low_freq_factor, theirs.rope_low_freq_factor, "rope_low_freq_factor");
+  take(model.rope_high_freq_factor, theirs.rope_high_freq_factor, "rope_high_freq_factor");
+  take(model.rope_original_max_position_embeddings, theirs.rope_original_max_position_embeddings,
+       "rope_original_max_position_embeddings");
   take(model.qk_norm, theirs.qk_norm, "qk_norm");
   take(model.bias, theirs.bias, "bias");
+  take(model.qkv_bias, theirs.qkv_bias, "qkv_bias");
   take(model.tie_embeddings, theirs.tie_embeddings, "tie_embeddings");
   take(model.initializer_range, theirs.initializer_range, "initializer_range");
 }
 
-// A run may train in windows shorter than the model can see; the model keeps all its positions.
-void widen_positions(const std::filesystem::path& folder, TransformerConfig& shape) {
-  const int64_t longest = read_model_config(folder).max_sequence_length;
+// What the checkpoint keeps of the model that a run starts from and no key of the config says: all its positions, of
+// which the run may train in shorter windows, and the ids of its special tokens.
+void keep_parts_of(const std::filesystem::path& folder, TransformerConfig& shape) {
+  const auto theirs = read_model_config(folder);
+  const int64_t longest = theirs.max_sequence_length;
   if (shape.max_sequence_length > longest) {
     fail(ExitCode::kUsage, "model.max_sequence_length: found {}, but the model of {} sees at most {}",
          shape.max_sequence_length, folder.string(), longest);
   }
   shape.max_sequence_length = longest;
+  shape.special_tokens = theirs.special_tokens;
 }
 
 // The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file. The config
@@ -152,7 +162,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
-  if (parent) widen_positions(*parent, shape);
+  if (parent) keep_parts_of(*parent, shape);
   check_memory(shape);
 
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;

@@ -207,6 +207,29 @@ TEST_F(TrainCommand, ARunFromACheckpointGoesOnWithoutItsParent) {
   EXPECT_EQ(state(run("fine") / "checkpoints/latest"), whole);
 }
 
+TEST_F(TrainCommand, TrainsAHuggingFaceFolderAndKeepsItsClassAndSpecialTokens) {
+  const auto theirs = fs::path(SLM_SOURCE_DIR) / "tests/golden/models";
+  for (const std::string model : {"qwen2_tiny", "llama3_tiny"}) {
+    const auto parent = folder_ / model;
+    fs::copy(theirs / model, parent);
+    auto json = nlohmann::json::parse(read_file(parent / "config.json"));
+    json["bos_token_id"] = 1;
+    json["eos_token_id"] = {2, 7};
+    write_file_atomically(parent / "config.json", json.dump());
+    const auto config = folder_.file(
+        "fine.yaml", "init_from: '" + parent.string() + "'\ndata: {train: '" + text_ + "'}\noutput_dir: '" +
+                         run(model).string() +
+                         "'\nmodel: {max_sequence_length: 16}\nmax_steps: 1\nwarmup_steps: 1\nthreads: 1\n");
+    const auto result = run_slm({"train", config});
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+    const auto ours = nlohmann::json::parse(read_file(run(model) / "checkpoints/latest/config.json"));
+    for (const char* key : {"architectures", "model_type", "bos_token_id", "eos_token_id", "pad_token_id",
+                            "max_position_embeddings", "rope_parameters", "tie_word_embeddings"}) {
+      EXPECT_EQ(ours[key], json[key]) << key;
+    }
+  }
+}
+
 TEST_F(TrainCommand, AWsdRunCanBeMadeLongerBeforeItsDecayAndNotAfter) {
   const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "wsd_decay_steps=4"};
   auto short_run = wsd, long_run = wsd;
