@@ -94,10 +94,10 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
 
 }  // namespace
 
-LoadedModel build_model(const TransformerConfig& config, bool gradients) {
+LoadedModel build_model(const TransformerConfig& config, bool gradients, const std::set<std::string>& frozen) {
   LoadedModel loaded;
   loaded.model = std::make_shared<Transformer>(config);
-  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, gradients);
+  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, gradients, frozen);
   loaded.model->fuse_projections();
   return loaded;
 }

@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "data/tokenizer.h"
 #include "model/parameter_arena.h"
@@ -18,9 +20,9 @@ struct LoadedModel {
   std::shared_ptr<const Tokenizer> tokenizer;  // null where the folder has no tokenizer.json
 };
 
-/// Makes the model, lays its parameters into an arena (with gradients where it is to be trained) and joins its
-/// projections. The parameters have no values yet.
-LoadedModel build_model(const TransformerConfig& config, bool gradients);
+/// Makes the model, lays its parameters into an arena (with gradients where it is to be trained, of all but the
+/// `frozen` ones) and joins its projections. The parameters have no values yet.
+LoadedModel build_model(const TransformerConfig& config, bool gradients, const std::set<std::string>& frozen = {});
 
 /// Writes the five files (tokenizer files only with a tokenizer); parameters by the names of the Hugging Face class.
 void write_model_folder(const std::filesystem::path& folder, const Transformer& model, const Tokenizer* tokenizer);

@@ -8,26 +8,29 @@
 
 namespace slm {
 
-ParameterArena::ParameterArena(torch::nn::Module& model, bool gradients) {
+ParameterArena::ParameterArena(torch::nn::Module& model, bool gradients, const std::set<std::string>& frozen) {
   const c10::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
-    entries_.push_back({parameter.key(), parameter.value(), 0, parameter.value().dim() >= 2});
+    const bool decay = parameter.value().dim() >= 2, trainable = !frozen.contains(parameter.key());
+    entries_.push_back({parameter.key(), parameter.value(), 0, decay, trainable});
   }
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.decay; });
+  std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.trainable; });
   int64_t size = 0;
   for (auto& entry : entries_) {
     entry.offset = size;
     size += entry.tensor.numel();
-    if (entry.decay) decay_size_ = size;
+    if (entry.trainable) trainable_size_ = size;
+    if (entry.trainable && entry.decay) decay_size_ = size;
   }
   parameters_ = at::empty({size});
-  if (gradients) gradients_ = at::zeros({size});
+  if (gradients) gradients_ = at::zeros({trainable_size_});
   for (auto& entry : entries_) {
     const auto place = view(parameters_, entry);
     place.copy_(entry.tensor.detach());
     entry.tensor.set_data(place);
-    entry.tensor.set_requires_grad(gradients);
-    if (gradients) entry.tensor.mutable_grad() = view(gradients_, entry);
+    entry.tensor.set_requires_grad(gradients && entry.trainable);
+    if (gradients && entry.trainable) entry.tensor.mutable_grad() = view(gradients_, entry);
   }
 }
 

@@ -7,10 +7,14 @@
 namespace slm {
 
 AdamW::AdamW(const ParameterArena& arena, const AdamWSettings& settings)
-    : arena_(arena), settings_(settings), exp_avg_(at::zeros({arena.size()})), exp_avg_sq_(at::zeros({arena.size()})) {}
+    : arena_(arena),
+      settings_(settings),
+      exp_avg_(at::zeros({arena.trainable_size()})),
+      exp_avg_sq_(at::zeros({arena.trainable_size()})) {}
 
 void AdamW::step(double learning_rate, double clip_factor) {
-  const AdamWBuffers buffers{arena_.parameters(), arena_.gradients(), exp_avg_, exp_avg_sq_};
+  const int64_t size = arena_.trainable_size();
+  const AdamWBuffers buffers{arena_.parameters().narrow(0, 0, size), arena_.gradients(), exp_avg_, exp_avg_sq_};
   AdamWStep step{.learning_rate = learning_rate,
                  .beta1 = settings_.beta1,
                  .beta2 = settings_.beta2,
@@ -20,12 +24,13 @@ void AdamW::step(double learning_rate, double clip_factor) {
                  .step = ++steps_done_};
   adamw(buffers, 0, arena_.decay_size(), step);
   step.weight_decay = 0;
-  adamw(buffers, arena_.decay_size(), arena_.size(), step);
+  adamw(buffers, arena_.decay_size(), size, step);
 }
 
 StateDict AdamW::state() const {
   StateDict state;
   for (const auto& entry : arena_.entries()) {
+    if (!entry.trainable) continue;
     state.push_back({"exp_avg." + entry.name, ParameterArena::view(exp_avg_, entry)});
     state.push_back({"exp_avg_sq." + entry.name, ParameterArena::view(exp_avg_sq_, entry)});
   }

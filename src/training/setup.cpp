@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/process_memory.h"
+#include "model/freeze.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
 #include "training/builders.h"
@@ -94,6 +95,15 @@ void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
   }
 }
 
+// The names of the parameters do not depend on the size of the vocabulary, which only the tokenizer tells: so a wrong
+// glob is an error before any text is read.
+std::set<std::string> parameters_to_freeze(const TrainingConfig& config) {
+  if (config.freeze.empty()) return {};
+  auto model = config.model;
+  model.vocab_size = model.vocab_size.value_or(1);
+  return frozen_parameters(transformer_config(model), config.freeze);
+}
+
 int64_t steps_of(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step) {
   if (const auto steps = planned_steps(config)) return *steps;
   const BatchCursor cursor(data.train->size(), *config.model.max_sequence_length, 0);
@@ -157,6 +167,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
   if (parent) take_model_of(*parent, c.model);
   resolve_defaults(c);
+  const auto frozen = parameters_to_freeze(c);
   setup.data = prepare_data(parent ? data_with_tokenizer_of(*parent, c.data) : c.data, *c.model.max_sequence_length,
                             setup.folder.data());
   take_vocabulary_of(*setup.data.tokenizer, c.model);
@@ -168,7 +179,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
   setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
   setup.schedule = schedule_settings(c, setup.total_steps);
-  setup.loaded = build_model(shape, /*gradients=*/true);
+  setup.loaded = build_model(shape, /*gradients=*/true, frozen);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));
   setup.progress = {.run_id = new_run_id(), .best_loss = std::nullopt, .data_hash = setup.data.hash};

@@ -23,6 +23,10 @@ void describe_run(const TrainingSetup& setup) {
         "AutoTokenizer of transformers 5 takes Qwen2's own tokenizer for every Qwen2 folder; load this run's with "
         "PreTrainedTokenizerFast");
   }
+  const auto& arena = *setup.loaded.arena;
+  if (arena.trainable_size() < arena.size()) {
+    log_info("frozen: {} of {} parameters", arena.size() - arena.trainable_size(), arena.size());
+  }
   const int64_t tokens = setup.rows_per_step * *setup.config.model.max_sequence_length;
   log_info("{} steps of {} tokens: {} micro-batches of {} windows of {} tokens; {} threads", setup.total_steps, tokens,
            *setup.config.gradient_accumulation_steps, *setup.config.micro_batch_size,

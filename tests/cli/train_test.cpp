@@ -10,6 +10,7 @@
 #include "cli/process.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "formats/safetensors.h"
 
 namespace slm {
 namespace {
@@ -207,6 +208,31 @@ TEST_F(TrainCommand, ARunFromACheckpointGoesOnWithoutItsParent) {
   EXPECT_EQ(state(run("fine") / "checkpoints/latest"), whole);
 }
 
+TEST_F(TrainCommand, FrozenParametersStayAndTheRunResumesToTheSameBits) {
+  const std::string freeze = "freeze=[model.embed_tokens.*, '*.k_proj.*']";
+  ASSERT_EQ(train({to("whole"), freeze}).exit_code, 0);
+  ASSERT_EQ(train({to("again"), freeze, "max_steps=12"}).exit_code, 0);
+  fs::remove_all(run("again") / "checkpoints/step-000012");
+  fs::remove_all(run("again") / "checkpoints/step-000009");
+  const auto result = train({to("again"), freeze, "resume=must"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(state(run("again") / "checkpoints/step-000012"), state(run("whole") / "checkpoints/step-000012"));
+  EXPECT_EQ(train({to("again"), "resume=must"}).exit_code, kUsage);
+  const auto moments = read_file(run("whole") / "checkpoints/step-000012/optimizer.safetensors");
+  EXPECT_EQ(moments.find("k_proj"), std::string::npos);
+  EXPECT_NE(moments.find("q_proj"), std::string::npos);
+  const auto tensor = [&](const char* step, const std::string& name) {
+    const SafetensorsFile file(run("whole") / "checkpoints" / step / "model.safetensors");
+    const auto bytes = file.data(*file.find(name));
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  for (const std::string name : {"model.embed_tokens.weight", "model.layers.1.self_attn.k_proj.weight"}) {
+    EXPECT_EQ(tensor("step-000003", name), tensor("step-000012", name)) << name;
+  }
+  const std::string trained = "model.layers.1.self_attn.q_proj.weight";
+  EXPECT_NE(tensor("step-000003", trained), tensor("step-000012", trained));
+}
+
 TEST_F(TrainCommand, TrainsAHuggingFaceFolderAndKeepsItsClassAndSpecialTokens) {
   const auto theirs = fs::path(SLM_SOURCE_DIR) / "tests/golden/models";
   for (const std::string model : {"qwen2_tiny", "llama3_tiny"}) {
@@ -325,6 +351,11 @@ INSTANTIATE_TEST_SUITE_P(
                     BadInput{"NotUtf8", {"data.train=DIRlatin1.txt"}, kData, "latin1.txt"},
                     BadInput{"UnknownKey", {"learning_rat=1"}, kUsage, "did you mean learning_rate?"},
                     BadInput{"UnknownArchitecture", {"model.architecture=mamba"}, kUsage, "mamba"},
+                    BadInput{"NothingToFreeze",
+                             {"freeze=model.layer.0.*"},
+                             kUsage,
+                             "freeze: 'model.layer.0.*' matches no parameter; did you mean model.layers.0.*?"},
+                    BadInput{"AllFrozen", {"freeze='*'"}, kUsage, "leaves no parameter to train"},
                     BadInput{"NothingToResume", {"resume=must"}, kData, "holds no checkpoint"},
                     BadInput{"NoMemory", {"model.d_model=100000", "model.n_layers=1000"}, 4, "memory"},
                     BadInput{"MissingParent", {"init_from=DIRnowhere"}, kData, "nowhere"}),
