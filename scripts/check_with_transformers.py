@@ -3,11 +3,13 @@
 
     scripts/interop [CHECKPOINT ...]     runs this with the versions of interop-requirements.txt
 
-Models saved by transformers: slm's logits are compared. Checkpoints made by slm (three small ones trained here for a few
-steps, and those named): AutoModelForCausalLM and AutoTokenizer load the folder; token ids and greedy text are compared
-exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives it), in proportion above.
+Models saved by transformers: slm's logits are compared. Checkpoints made by slm (some small ones trained here for a few
+steps, and those named): AutoModelForCausalLM and AutoTokenizer (but see load_tokenizer) load the folder; token ids and
+greedy text are compared exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives
+it), in proportion above.
 """
 import argparse
+import json
 import os
 import pathlib
 import random
@@ -21,7 +23,8 @@ import numpy
 import safetensors.torch
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, Qwen3Config
+from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config,
+                          Qwen3Config)
 
 transformers.logging.disable_progress_bar()
 
@@ -36,6 +39,13 @@ COMMON = dict(vocab_size=97, max_position_embeddings=64, initializer_range=0.15,
 LLAMA = dict(COMMON, hidden_size=48, intermediate_size=104, num_hidden_layers=3, num_attention_heads=4,
              num_key_value_heads=2)
 ROPE = {"rope_type": "default", "rope_theta": 500000.0}
+# Wavelengths of LLAMA's heads: 6, 29, 135, ...; shorter than 12 they stay, longer than 48 they are scaled in full.
+ROPE_LLAMA3 = {"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
+               "high_freq_factor": 4.0, "original_max_position_embeddings": 48}
+# SmolLM2-135M with a head a twelfth as wide, and its config's keys that say nothing new.
+SMOLLM2 = dict(COMMON, hidden_size=108, intermediate_size=288, num_hidden_layers=3, num_attention_heads=9,
+               num_key_value_heads=3, tie_word_embeddings=True, rms_norm_eps=1e-5, bos_token_id=0, eos_token_id=0,
+               is_llama_config=True, rope_interleaved=False, rope_parameters=dict(ROPE, rope_theta=100000.0))
 SAVED_BY_TRANSFORMERS = {
     "llama, grouped keys": (LlamaConfig(**LLAMA, rms_norm_eps=1e-5), {}),
     "llama, tied, a key head each": (LlamaConfig(**dict(LLAMA, num_key_value_heads=4), tie_word_embeddings=True), {}),
@@ -44,8 +54,22 @@ SAVED_BY_TRANSFORMERS = {
     "gpt2": (GPT2Config(**COMMON, n_embd=48, n_layer=3, n_head=4), {}),
     "qwen3, head_dim 20": (Qwen3Config(**LLAMA, head_dim=20), {}),
     "qwen3, tied": (Qwen3Config(**LLAMA, head_dim=12, tie_word_embeddings=True), {}),
+    "qwen2": (Qwen2Config(**LLAMA, rope_parameters=ROPE), {}),
+    "qwen2, tied": (Qwen2Config(**LLAMA, tie_word_embeddings=True), {}),
+    "llama, llama3 scaling": (LlamaConfig(**LLAMA, rope_parameters=ROPE_LLAMA3), {}),
+    "SmolLM2's shape": (LlamaConfig(**SMOLLM2), {}),
+    "llama, bfloat16": (LlamaConfig(**LLAMA, dtype="bfloat16"), {}),
+    "gpt2, float16": (GPT2Config(**COMMON, n_embd=48, n_layer=3, n_head=4, dtype="float16"), {}),
+    "qwen2, bfloat16, sharded": (Qwen2Config(**LLAMA, dtype="bfloat16"), {"max_shard_size": "50KB"}),
 }
-TRAINED_BY_SLM = ["llama", "gpt2", "qwen3"]
+LLAMA3_SCALING = ["model.rope_scaling=llama3", "model.rope_original_max_position_embeddings=48"]
+TRAINED_BY_SLM = {  # architecture, further overrides
+    "llama": ("llama", []),
+    "gpt2": ("gpt2", []),
+    "qwen2": ("qwen2", []),
+    "qwen3": ("qwen3", []),
+    "llama with llama3 scaling": ("llama", LLAMA3_SCALING),
+}
 
 
 class SlmFailed(Exception):
@@ -104,9 +128,17 @@ def check_saved_by_transformers(checks, slm, name, folder, config, how):
     for parameter in model.parameters():
         if parameter.dim() == 1:  # norms and biases, which start as ones and zeros
             parameter.data += 0.15 * torch.randn_like(parameter)
-    model.save_pretrained(folder, **how)
+    model.to(config.dtype or torch.float32).save_pretrained(folder, **how)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
     ids = torch.randint(config.vocab_size, (40,), generator=torch.Generator().manual_seed(21)).tolist()
     compare_logits(checks, slm, name, folder, model, ids)
+
+
+def load_tokenizer(folder):
+    """AutoTokenizer; but transformers 5 gives every folder of model_type qwen2 the splitting of Qwen2's own tokenizer,
+    whatever its tokenizer.json and tokenizer_config.json say (MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS)."""
+    is_qwen2 = json.loads((pathlib.Path(folder) / "config.json").read_text())["model_type"] == "qwen2"
+    return (PreTrainedTokenizerFast if is_qwen2 else AutoTokenizer).from_pretrained(folder)
 
 
 def greedy_text(model, tokenizer, prompt):
@@ -131,7 +163,7 @@ def token_ids(slm, folder, text):
 
 def check_tokenizer(checks, slm, name, folder):
     """On a text of single characters in random order: no rule about words may help or hurt either side."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     characters = [text for text in map(tokenizer.decode, range(len(tokenizer))) if len(text) == 1 and text != "\ufffd"]
     text = "".join(random.Random(23).choices(characters, k=1000))
     ids = tokenizer(text).input_ids
@@ -141,7 +173,7 @@ def check_tokenizer(checks, slm, name, folder):
 
 def check_checkpoint(checks, slm, name, folder):
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = load_tokenizer(folder)
     check_tokenizer(checks, slm, name, folder)
     for prompt in PROMPTS:
         text, room = greedy_text(model, tokenizer, prompt)
@@ -152,11 +184,11 @@ def check_checkpoint(checks, slm, name, folder):
     compare_logits(checks, slm, name, folder, model, ids)
 
 
-def check_trained_by_slm(checks, slm, name, output, architecture):
+def check_trained_by_slm(checks, slm, name, output, architecture, overrides):
     # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
     run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}", f"model.architecture={architecture}",
             "model.n_layers=2", "max_steps=30", "warmup_steps=5", "micro_batch_size=4", "sample_steps=0",
-            "eval_batches=2", "save_steps=30")
+            "eval_batches=2", "save_steps=30", *overrides)
     check_checkpoint(checks, slm, name, output / "checkpoints/latest")
 
 
@@ -172,9 +204,10 @@ def main():
         for name, (config, how) in SAVED_BY_TRANSFORMERS.items():
             folder = pathlib.Path(scratch) / name.replace(" ", "_")
             checks.group(name, check_saved_by_transformers, slm, name, folder, config, how)
-        for architecture in TRAINED_BY_SLM:
-            name = f"{architecture} trained by slm"
-            checks.group(name, check_trained_by_slm, slm, name, pathlib.Path(scratch) / architecture, architecture)
+        for name, (architecture, overrides) in TRAINED_BY_SLM.items():
+            folder = pathlib.Path(scratch) / ("trained_" + name.replace(" ", "_"))
+            name = f"{name} trained by slm"
+            checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")

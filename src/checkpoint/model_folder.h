@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "data/tokenizer.h"
 #include "model/parameter_arena.h"

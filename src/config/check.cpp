@@ -67,6 +67,13 @@ void check_heads(const ModelConfig& model, std::vector<Contradiction>& found) {
   }
 }
 
+void check_rope_scaling(const ModelConfig& model, std::vector<Contradiction>& found) {
+  const auto &low = model.rope_low_freq_factor, &high = model.rope_high_freq_factor;
+  if (!model.rope_scaling || !low || !high || *low < *high) return;
+  found.push_back({{"model.rope_low_freq_factor", "model.rope_high_freq_factor"},
+                   fmt::format("{} is not below model.rope_high_freq_factor {}", *low, *high)});
+}
+
 void check_length(const TrainingConfig& config, std::vector<Contradiction>& found) {
   const std::vector<std::pair<std::string, bool>> lengths = {{"max_steps", config.max_steps.has_value()},
                                                              {"max_tokens", config.max_tokens.has_value()},
@@ -157,7 +164,14 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   auto model = config.model;
   resolve_model_defaults(model);
   const bool shape_is_known = !config.init_from || config.model.position;
-  add(shape_is_known && model.position != "rope", "model.rope_theta", "model.position", "with model.position learned");
+  for (const char* key : {"model.rope_theta", "model.rope_scaling"}) {
+    add(shape_is_known && model.position != "rope", key, "model.position", "with model.position learned");
+  }
+  for (const char* key : {"model.rope_scaling_factor", "model.rope_low_freq_factor", "model.rope_high_freq_factor",
+                          "model.rope_original_max_position_embeddings"}) {
+    add(shape_is_known && (model.position != "rope" || !model.rope_scaling), key, "model.rope_scaling",
+        "without model.rope_scaling");
+  }
   add(!config.data.validation.empty(), "data.validation_fraction", "data.validation", "where data.validation is given");
   const auto& schedule = config.lr_scheduler_type;
   const auto with_schedule = fmt::format("with lr_scheduler_type {}", schedule);
@@ -172,6 +186,7 @@ std::vector<Contradiction> find_contradictions(const TrainingConfig& config) {
   auto model = config.model;
   if (!config.init_from) resolve_model_defaults(model);
   check_heads(model, found);
+  check_rope_scaling(model, found);
   check_length(config, found);
   check_batch(config, found);
   check_schedule(config, found);

@@ -12,15 +12,26 @@ void fill(std::optional<T>& field, const U& value) {
   if (!field) field = value;
 }
 
+// The numbers of Llama 3.1.
+void fill_rope_scaling(ModelConfig& model) {
+  fill(model.rope_scaling_factor, 8.0);
+  fill(model.rope_low_freq_factor, 1.0);
+  fill(model.rope_high_freq_factor, 4.0);
+  fill(model.rope_original_max_position_embeddings, 8192);
+}
+
 void fill_parts(ModelConfig& model) {
-  const bool gpt2 = model.architecture == "gpt2", qwen3 = model.architecture == "qwen3";
+  const auto& architecture = model.architecture;
+  const bool gpt2 = architecture == "gpt2", qwen2 = architecture == "qwen2", qwen3 = architecture == "qwen3";
   fill(model.norm, gpt2 ? "layernorm" : "rmsnorm");
-  fill(model.norm_eps, qwen3 ? 1e-6 : 1e-5);
+  fill(model.norm_eps, qwen2 || qwen3 ? 1e-6 : 1e-5);
   fill(model.activation, gpt2 ? "gelu_new" : "swiglu");
   fill(model.position, gpt2 ? "learned" : "rope");
   if (model.position == "rope") fill(model.rope_theta, qwen3 ? 1e6 : 1e4);
+  if (model.rope_scaling) fill_rope_scaling(model);
   fill(model.qk_norm, qwen3);
   fill(model.bias, gpt2);
+  fill(model.qkv_bias, qwen2 || *model.bias);
   fill(model.tie_embeddings, gpt2 || qwen3);
   fill(model.initializer_range, 0.02);
 }

@@ -25,6 +25,7 @@ struct TrainingConfig {
   std::optional<int64_t> data_seed, threads;
   std::optional<std::string> init_from, dtype;
   std::string resume = "never";
+  std::vector<std::string> freeze;
 
   ModelConfig model;
   DataConfig data;
@@ -81,6 +82,9 @@ struct TrainingConfig {
         "resume", resume, NonEmpty{}, kFree,
         "never (an output_dir with checkpoints is an error), auto (from the newest checkpoint that verifies, or from "
         "the start), must (from the newest checkpoint or not at all), or a checkpoint's folder.");
+    v.field("freeze", freeze, NonEmpty{}, kFixed,
+            "Parameters that stay as they are: globs (* any characters, ? one) over their names, which are those of "
+            "Llama whatever the architecture (model.layers.0.*, *.self_attn.q_proj.weight).");
   }
 
   template <class Visitor>

@@ -21,13 +21,13 @@ at::Tensor merge_heads(const at::Tensor& x) {
 
 Attention::Attention(const TransformerConfig& config, int64_t layer)
     : layer_(layer), n_heads_(config.n_heads), n_kv_heads_(config.n_kv_heads), head_dim_(config.head_dim) {
-  const auto dense = [&](const char* name, int64_t in, int64_t out) {
-    return register_module(name, std::make_shared<DenseLinear>(in, out, config.bias));
+  const auto dense = [&](const char* name, int64_t in, int64_t out, bool bias) {
+    return register_module(name, std::make_shared<DenseLinear>(in, out, bias));
   };
-  query_ = dense("q_proj", config.d_model, n_heads_ * head_dim_);
-  key_ = dense("k_proj", config.d_model, n_kv_heads_ * head_dim_);
-  value_ = dense("v_proj", config.d_model, n_kv_heads_ * head_dim_);
-  output_ = dense("o_proj", n_heads_ * head_dim_, config.d_model);
+  query_ = dense("q_proj", config.d_model, n_heads_ * head_dim_, config.qkv_bias);
+  key_ = dense("k_proj", config.d_model, n_kv_heads_ * head_dim_, config.qkv_bias);
+  value_ = dense("v_proj", config.d_model, n_kv_heads_ * head_dim_, config.qkv_bias);
+  output_ = dense("o_proj", n_heads_ * head_dim_, config.d_model, config.bias);
   if (config.qk_norm) {
     query_norm_ = register_module("q_norm", std::make_shared<Norm>(config.norm, head_dim_, config.norm_eps, false));
     key_norm_ = register_module("k_norm", std::make_shared<Norm>(config.norm, head_dim_, config.norm_eps, false));

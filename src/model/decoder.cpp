@@ -14,7 +14,7 @@ Decoder::Decoder(const TransformerConfig& config) {
     position_embedding_ =
         register_module("embed_positions", std::make_shared<Embedding>(config.max_sequence_length, config.d_model));
   } else {
-    rope_.emplace(config.max_sequence_length, config.head_dim, config.rope_theta);
+    rope_.emplace(config.max_sequence_length, config.head_dim, config.rope_theta, config.rope_scaling);
   }
   const auto layers = register_module("layers", std::make_shared<torch::nn::Module>("BlockList"));
   for (int64_t i = 0; i < config.n_layers; ++i) {

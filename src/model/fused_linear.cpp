@@ -25,9 +25,12 @@ at::Tensor joined_view(const at::Tensor& first, int64_t rows) {
 }
 
 // A leaf over the joined memory of `parts`, whose gradient is the joined memory of their gradients; undefined where
-// the parts are not adjacent.
+// the parts are not adjacent, or where some are frozen and some are not.
 at::Tensor joined_leaf(const std::vector<at::Tensor>& parts, int64_t rows) {
   if (!adjacent(parts)) return {};
+  for (const auto& part : parts) {
+    if (part.requires_grad() != parts[0].requires_grad()) return {};
+  }
   auto leaf = joined_view(parts[0], rows);
   if (!parts[0].requires_grad()) return leaf;
   std::vector<at::Tensor> gradients;

@@ -22,8 +22,9 @@ ModelSize model_size(const TransformerConfig& c) {
   const int64_t norm = c.d_model * (norm_bias ? 2 : 1);
 
   const int64_t block_matrices = c.d_model * (2 * query + 2 * key) + (up_matrices + 1) * c.d_model * c.d_ff;
-  const int64_t block_biases = query + 2 * key + c.d_model + up_matrices * c.d_ff + c.d_model;
-  const int64_t block = block_matrices + (c.bias ? block_biases : 0) + 2 * norm + (c.qk_norm ? 2 * c.head_dim : 0);
+  const int64_t qkv_biases = c.qkv_bias ? query + 2 * key : 0;
+  const int64_t other_biases = c.bias ? c.d_model + up_matrices * c.d_ff + c.d_model : 0;
+  const int64_t block = block_matrices + qkv_biases + other_biases + 2 * norm + (c.qk_norm ? 2 * c.head_dim : 0);
   const int64_t embedding = c.vocab_size * c.d_model;
   const int64_t positions = c.position == PositionKind::kLearned ? c.max_sequence_length * c.d_model : 0;
 

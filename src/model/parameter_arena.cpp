@@ -11,18 +11,21 @@ namespace slm {
 ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& settings) {
   const c10::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
-    entries_.push_back({parameter.key(), parameter.value(), 0, parameter.value().dim() >= 2});
+    const bool decay = parameter.value().dim() >= 2, trainable = !settings.frozen.contains(parameter.key());
+    entries_.push_back({parameter.key(), parameter.value(), 0, decay, trainable});
   }
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.decay; });
+  std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.trainable; });
   for (auto& entry : entries_) {
     entry.offset = size_;
     size_ += entry.tensor.numel();
-    if (entry.decay) decay_size_ = size_;
+    if (entry.trainable) trainable_size_ = size_;
+    if (entry.trainable && entry.decay) decay_size_ = size_;
   }
   const bool has_shadows = settings.dtype != at::kFloat;
   if (!has_shadows || settings.gradients) parameters_ = at::empty({size_});
   if (has_shadows) shadows_ = at::empty({size_}, settings.dtype);
-  if (settings.gradients) gradients_ = at::zeros({size_});
+  if (settings.gradients) gradients_ = at::zeros({trainable_size_});
   for (auto& entry : entries_) place(entry, settings);
 }
 
@@ -31,8 +34,9 @@ void ParameterArena::place(ArenaEntry& entry, const ArenaSettings& settings) con
   if (in_shadow || parameters_.defined()) {
     entry.tensor.set_data(view(in_shadow ? shadows_ : parameters_, entry));
   }
-  entry.tensor.set_requires_grad(settings.gradients);
-  if (!settings.gradients) return;
+  const bool has_gradient = settings.gradients && entry.trainable;
+  entry.tensor.set_requires_grad(has_gradient);
+  if (!has_gradient) return;
   entry.tensor.set_grad_dtype(at::kFloat);
   entry.tensor.mutable_grad() = view(gradients_, entry);
 }
@@ -47,7 +51,7 @@ std::vector<NamedTensor> ParameterArena::values() const {
 
 void ParameterArena::update_shadows() const {
   if (!shadows_.defined() || !parameters_.defined()) return;
-  shadows_.narrow(0, 0, decay_size_).copy_(parameters_.narrow(0, 0, decay_size_));
+  shadows_.copy_(parameters_);
 }
 
 at::Tensor ParameterArena::view(const at::Tensor& flat, const ArenaEntry& entry) {

@@ -9,6 +9,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,26 +23,31 @@ struct ArenaEntry {
   at::Tensor tensor;  // the module's own, that the layer computes with
   int64_t offset;     // first element in the flat buffers
   bool decay;         // weight decay applies: two or more dimensions
+  bool trainable;     // not frozen
 };
 
 struct ArenaSettings {
   bool gradients = false;             // the model is to be trained
   at::ScalarType dtype = at::kFloat;  // that the matrices compute in: float32 or bfloat16
+  std::set<std::string> frozen = {};  // canonical names of the parameters that are not trained
 };
 
 class ParameterArena {
  public:
-  /// Moves every parameter of `model` into the arena, without its values, those with weight decay first, in the
-  /// module's order. With gradients each parameter's gradient is a view into a zeroed float32 buffer, never released.
-  /// Without gradients nothing is updated, so that under bfloat16 the matrices have no masters.
+  /// Moves every parameter of `model` into the arena, without its values: first the trainable ones, then the frozen,
+  /// each part with weight decay first, in the module's order. With gradients each trainable parameter's gradient is a
+  /// view into a zeroed float32 buffer, never released. Without gradients nothing is updated, so that under bfloat16
+  /// the matrices have no masters.
   ParameterArena(torch::nn::Module& model, const ArenaSettings& settings);
 
   const at::Tensor& parameters() const { return parameters_; }  // (n) float32 masters; undefined where there are none
   const at::Tensor& shadows() const { return shadows_; }        // (n) bfloat16 copies; undefined in float32
-  const at::Tensor& gradients() const { return gradients_; }    // (n) float32, undefined without gradients
+  const at::Tensor& gradients() const { return gradients_; }    // (trainable_size) float32, undefined without gradients
   const std::vector<ArenaEntry>& entries() const { return entries_; }
   int64_t size() const { return size_; }
-  /// Elements [0, decay_size) have weight decay, the rest has none.
+  /// Elements [0, trainable_size) are trained, the rest is frozen.
+  int64_t trainable_size() const { return trainable_size_; }
+  /// Elements [0, decay_size) have weight decay, the other trainable ones have none.
   int64_t decay_size() const { return decay_size_; }
 
   /// Every parameter in its exact form, by canonical name: the master, or without masters the tensor itself. After
@@ -49,7 +55,7 @@ class ParameterArena {
   std::vector<NamedTensor> values() const;
   void update_shadows() const;
 
-  /// The part of a flat buffer of the arena's size that belongs to `entry`, in the parameter's shape.
+  /// The part of a flat buffer laid out as the arena's that belongs to `entry`, in the parameter's shape.
   static at::Tensor view(const at::Tensor& flat, const ArenaEntry& entry);
 
  private:
@@ -57,7 +63,7 @@ class ParameterArena {
 
   at::Tensor parameters_, shadows_, gradients_;
   std::vector<ArenaEntry> entries_;
-  int64_t size_ = 0, decay_size_ = 0;
+  int64_t size_ = 0, trainable_size_ = 0, decay_size_ = 0;
 };
 
 }  // namespace slm

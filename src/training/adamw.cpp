@@ -9,11 +9,15 @@ namespace slm {
 AdamW::AdamW(const ParameterArena& arena, const AdamWSettings& settings)
     : arena_(arena),
       settings_(settings),
-      exp_avg_(at::zeros({arena.size()}, settings.state_dtype)),
-      exp_avg_sq_(at::zeros({arena.size()}, settings.state_dtype)) {}
+      exp_avg_(at::zeros({arena.trainable_size()}, settings.state_dtype)),
+      exp_avg_sq_(at::zeros({arena.trainable_size()}, settings.state_dtype)) {}
 
 void AdamW::step(double learning_rate, double clip_factor) {
-  const AdamWBuffers buffers{arena_.parameters(), arena_.gradients(), exp_avg_, exp_avg_sq_, arena_.shadows()};
+  const auto trained = [&](const at::Tensor& flat) {
+    return flat.defined() ? flat.narrow(0, 0, arena_.trainable_size()) : flat;
+  };
+  const AdamWBuffers buffers{trained(arena_.parameters()), arena_.gradients(), exp_avg_, exp_avg_sq_,
+                             trained(arena_.shadows())};
   AdamWStep step{.learning_rate = learning_rate,
                  .beta1 = settings_.beta1,
                  .beta2 = settings_.beta2,
@@ -23,12 +27,13 @@ void AdamW::step(double learning_rate, double clip_factor) {
                  .step = ++steps_done_};
   adamw(buffers, 0, arena_.decay_size(), step);
   step.weight_decay = 0;
-  adamw(buffers, arena_.decay_size(), arena_.size(), step);
+  adamw(buffers, arena_.decay_size(), arena_.trainable_size(), step);
 }
 
 StateDict AdamW::state() const {
   StateDict state;
   for (const auto& entry : arena_.entries()) {
+    if (!entry.trainable) continue;
     state.push_back({"exp_avg." + entry.name, ParameterArena::view(exp_avg_, entry)});
     state.push_back({"exp_avg_sq." + entry.name, ParameterArena::view(exp_avg_sq_, entry)});
   }

@@ -22,14 +22,15 @@ class AdamW {
   void step(double learning_rate, double clip_factor);
   int64_t steps_done() const { return steps_done_; }
 
-  /// `exp_avg.<name>` and `exp_avg_sq.<name>`, views of the moments; writing into them restores a state.
+  /// `exp_avg.<name>` and `exp_avg_sq.<name>` of every trainable parameter, views of the moments; writing into them
+  /// restores a state.
   StateDict state() const;
   void set_steps_done(int64_t steps) { steps_done_ = steps; }
 
  private:
   const ParameterArena& arena_;
   AdamWSettings settings_;
-  at::Tensor exp_avg_, exp_avg_sq_;  // (n)
+  at::Tensor exp_avg_, exp_avg_sq_;  // (trainable_size)
   int64_t steps_done_ = 0;
 };
 

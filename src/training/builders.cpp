@@ -24,6 +24,15 @@ const char* name_of(Activation value) {
   return value == Activation::kGeluNew ? "gelu_new" : "swiglu";
 }
 
+std::optional<RopeScaling> rope_scaling(const ModelConfig& model) {
+  if (!model.rope_scaling) return std::nullopt;
+  return RopeScaling{.factor = given(model.rope_scaling_factor, "rope_scaling_factor"),
+                     .low_freq_factor = given(model.rope_low_freq_factor, "rope_low_freq_factor"),
+                     .high_freq_factor = given(model.rope_high_freq_factor, "rope_high_freq_factor"),
+                     .original_max_position_embeddings =
+                         given(model.rope_original_max_position_embeddings, "rope_original_max_position_embeddings")};
+}
+
 ScheduleType schedule_type(const std::string& name) {
   if (name == "cosine") return ScheduleType::kCosine;
   if (name == "linear") return ScheduleType::kLinear;
@@ -54,9 +63,13 @@ TransformerConfig transformer_config(const ModelConfig& model) {
       .position = given(model.position, "position") == "learned" ? PositionKind::kLearned : PositionKind::kRope,
       .qk_norm = given(model.qk_norm, "qk_norm"),
       .bias = given(model.bias, "bias"),
+      .qkv_bias = given(model.qkv_bias, "qkv_bias"),
       .tie_embeddings = given(model.tie_embeddings, "tie_embeddings"),
       .initializer_range = given(model.initializer_range, "initializer_range")};
-  if (config.position == PositionKind::kRope) config.rope_theta = given(model.rope_theta, "rope_theta");
+  if (config.position == PositionKind::kRope) {
+    config.rope_theta = given(model.rope_theta, "rope_theta");
+    config.rope_scaling = rope_scaling(model);
+  }
   return config;
 }
 
@@ -76,8 +89,16 @@ ModelConfig model_config(const TransformerConfig& config) {
   model.activation = name_of(config.activation);
   model.position = config.position == PositionKind::kLearned ? "learned" : "rope";
   if (config.position == PositionKind::kRope) model.rope_theta = config.rope_theta;
+  if (const auto& scaling = config.rope_scaling) {
+    model.rope_scaling = "llama3";
+    model.rope_scaling_factor = scaling->factor;
+    model.rope_low_freq_factor = scaling->low_freq_factor;
+    model.rope_high_freq_factor = scaling->high_freq_factor;
+    model.rope_original_max_position_embeddings = scaling->original_max_position_embeddings;
+  }
   model.qk_norm = config.qk_norm;
   model.bias = config.bias;
+  model.qkv_bias = config.qkv_bias;
   model.tie_embeddings = config.tie_embeddings;
   model.initializer_range = config.initializer_range;
   return model;

@@ -14,7 +14,7 @@ class LayerNorms {
  public:
   explicit LayerNorms(const ParameterArena& arena);
 
-  /// {"<name>": {"weight": w, "gradient": g, "update": u}} with 2-norms: of the parameter before the step, of its
+  /// {"<name>": {"weight": w, "gradient": g, "update": u}} for every trained parameter, with 2-norms: of it before the step, of its
   /// gradient before clipping, and of what the step added to it.
   nlohmann::ordered_json measure() const;
 

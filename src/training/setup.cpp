@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/process_memory.h"
+#include "model/freeze.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
 #include "training/builders.h"
@@ -30,11 +31,11 @@ void set_threads(TrainingConfig& config) {
 void take_model_of(const std::filesystem::path& folder, ModelConfig& model) {
   const auto theirs = model_config(read_model_config(folder));
   const auto take = [&](auto& ours, const auto& value, const char* key) {
-    if (ours && value && *ours != *value) {
+    if (ours && ours != value) {
       fail(ExitCode::kUsage, "model.{}: found {}, but init_from {} has {}; leave it out", key, *ours, folder.string(),
-           *value);
+           value ? fmt::format("{}", *value) : "none");
     }
-    if (!ours) ours = value;
+    ours = value;
   };
   model.architecture = theirs.architecture;
   // A shorter window than the model can see is legal.
@@ -51,20 +52,30 @@ void take_model_of(const std::filesystem::path& folder, ModelConfig& model) {
   take(model.activation, theirs.activation, "activation");
   take(model.position, theirs.position, "position");
   take(model.rope_theta, theirs.rope_theta, "rope_theta");
+  take(model.rope_scaling, theirs.rope_scaling, "rope_scaling");
+  take(model.rope_scaling_factor, theirs.rope_scaling_factor, "rope_scaling_factor");
+  take(model.rope_low_freq_factor, theirs.rope_low_freq_factor, "rope_low_freq_factor");
+  take(model.rope_high_freq_factor, theirs.rope_high_freq_factor, "rope_high_freq_factor");
+  take(model.rope_original_max_position_embeddings, theirs.rope_original_max_position_embeddings,
+       "rope_original_max_position_embeddings");
   take(model.qk_norm, theirs.qk_norm, "qk_norm");
   take(model.bias, theirs.bias, "bias");
+  take(model.qkv_bias, theirs.qkv_bias, "qkv_bias");
   take(model.tie_embeddings, theirs.tie_embeddings, "tie_embeddings");
   take(model.initializer_range, theirs.initializer_range, "initializer_range");
 }
 
-// A run may train in windows shorter than the model can see; the model keeps all its positions.
-void widen_positions(const std::filesystem::path& folder, TransformerConfig& shape) {
-  const int64_t longest = read_model_config(folder).max_sequence_length;
+// What the checkpoint keeps of the model that a run starts from and no key of the config says: all its positions, of
+// which the run may train in shorter windows, and the ids of its special tokens.
+void keep_parts_of(const std::filesystem::path& folder, TransformerConfig& shape) {
+  const auto theirs = read_model_config(folder);
+  const int64_t longest = theirs.max_sequence_length;
   if (shape.max_sequence_length > longest) {
     fail(ExitCode::kUsage, "model.max_sequence_length: found {}, but the model of {} sees at most {}",
          shape.max_sequence_length, folder.string(), longest);
   }
   shape.max_sequence_length = longest;
+  shape.special_tokens = theirs.special_tokens;
 }
 
 // The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file. The config
@@ -82,6 +93,15 @@ void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
     fail(ExitCode::kUsage, "model.vocab_size: found {}, but the tokenizer has {} tokens; leave it out",
          *model.vocab_size, tokenizer.vocab_size());
   }
+}
+
+// The names of the parameters do not depend on the size of the vocabulary, which only the tokenizer tells: so a wrong
+// glob is an error before any text is read.
+std::set<std::string> parameters_to_freeze(const TrainingConfig& config) {
+  if (config.freeze.empty()) return {};
+  auto model = config.model;
+  model.vocab_size = model.vocab_size.value_or(1);
+  return frozen_parameters(transformer_config(model), config.freeze);
 }
 
 int64_t steps_of(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step) {
@@ -160,12 +180,13 @@ TrainingSetup set_up_training(TrainingConfig config) {
   if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
   if (parent) take_model_of(*parent, c.model);
   resolve_defaults(c);
+  const auto frozen = parameters_to_freeze(c);
   setup.data = prepare_data(parent ? data_with_tokenizer_of(*parent, c.data) : c.data, *c.model.max_sequence_length,
                             setup.folder.data());
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
-  if (parent) widen_positions(*parent, shape);
+  if (parent) keep_parts_of(*parent, shape);
   if (!c.dtype) c.dtype = resolve_dtype(shape);
   setup.memory = plan_memory(c, shape);
   check_memory(shape, setup.memory);
@@ -173,7 +194,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
   setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
   setup.schedule = schedule_settings(c, setup.total_steps);
-  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c)});
+  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c), .frozen = frozen});
   setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));

@@ -19,6 +19,14 @@ void describe_run(const TrainingSetup& setup) {
     log_warning("no class of transformers computes this model ({}); its checkpoints load in slm only", fit.why_none);
   } else if (fit.name == "GPT2LMHeadModel" && !shape.bias) {
     log_info("GPT2LMHeadModel always has biases: zeros are written, and not trained");
+  } else if (fit.name == "Qwen2ForCausalLM" && !setup.config.init_from) {
+    log_warning(
+        "AutoTokenizer of transformers 5 takes Qwen2's own tokenizer for every Qwen2 folder; load this run's with "
+        "PreTrainedTokenizerFast");
+  }
+  const auto& arena = *setup.loaded.arena;
+  if (arena.trainable_size() < arena.size()) {
+    log_info("frozen: {} of {} parameters", arena.size() - arena.trainable_size(), arena.size());
   }
   const int64_t tokens = setup.rows_per_step * *setup.config.model.max_sequence_length;
   log_info("{} steps of {} tokens: {} micro-batches of {} windows of {} tokens; {} threads", setup.total_steps, tokens,

@@ -33,7 +33,7 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
     dropout.first_row = settings.dropout.first_row + begin;
     const auto hidden = model.hidden(micro.inputs, dropout);
     const auto head = model.head_loss(hidden, micro.targets, share);
-    torch::autograd::backward({hidden}, {head.hidden_gradient});
+    if (hidden.requires_grad()) torch::autograd::backward({hidden}, {head.hidden_gradient});
     result.loss += head.loss.item<double>();
   }
   return result;

@@ -110,12 +110,76 @@ TEST_F(ShardedFolder, RefusesAnIndexThatPointsOutsideTheFolder) {
 
 TEST_F(ModelFolder, RefusesAnUnknownArchitectureByName) {
   edit_config([](auto& json) { json["model_type"] = "mamba"; });
-  EXPECT_EQ(error(), (folder_ / "config.json").string() + ": model_type: found 'mamba', expected llama, gpt2 or qwen3");
+  EXPECT_EQ(error(),
+            (folder_ / "config.json").string() + ": model_type: found 'mamba', expected llama, gpt2, qwen2 or qwen3");
 }
 
-TEST_F(ModelFolder, RefusesWhatItDoesNotCompute) {
-  edit_config([](auto& json) { json["rope_parameters"]["rope_type"] = "yarn"; });
-  EXPECT_NE(error().find("rope_type 'yarn' is not supported"), std::string::npos) << error();
+TEST_F(ModelFolder, RefusesOtherKindsOfRopeByName) {
+  const auto whole = read_file(folder_ / "config.json");
+  for (const std::string type : {"linear", "dynamic", "yarn", "longrope"}) {
+    for (const char* key : {"rope_parameters", "rope_scaling"}) {
+      edit_config([&](auto& json) { json[key]["rope_type"] = type; });
+      EXPECT_EQ(error(), (folder_ / "config.json").string() + ": " + key + ": rope_type '" + type +
+                             "' is not supported; expected default or llama3");
+      write_file_atomically(folder_ / "config.json", whole);
+    }
+  }
+}
+
+TEST_F(ModelFolder, RefusesWhatItDoesNotComputeByName) {
+  const auto whole = read_file(folder_ / "config.json");
+  const std::vector<std::tuple<std::string, nlohmann::json, std::string>> cases{
+      {"rope_interleaved", true, "rope_interleaved: found true, which slm does not compute"},
+      {"partial_rotary_factor", 0.5, "partial_rotary_factor: found 0.5, which slm does not compute; expected 1"},
+      {"use_sliding_window", true, "use_sliding_window: found true, which slm does not compute"},
+      {"layer_types", {"full_attention", "sliding_attention"}, "layer_types: found \"sliding_attention\""},
+      {"attention_bias", true, "attention_bias true and mlp_bias false differ"},
+      {"quantization_config", nlohmann::json::object(), "quantization_config: slm reads float32, bfloat16 and"},
+      {"hidden_act", "gelu", "hidden_act: found 'gelu', expected silu"},
+      {"eos_token_id", "</s>", "eos_token_id: found \"</s>\", expected token ids"}};
+  for (const auto& [key, value, message] : cases) {
+    edit_config([&](auto& json) { json[key] = value; });
+    EXPECT_NE(error().find("config.json: " + message), std::string::npos) << error();
+    write_file_atomically(folder_ / "config.json", whole);
+  }
+}
+
+TEST_F(ModelFolder, PassesOverKeysThatChangeNothing) {
+  const auto plain = read_model_config(folder_);
+  edit_config([](auto& json) {  // as the folders of SmolLM2 and Qwen2 have them
+    json["is_llama_config"] = true;
+    json["rope_interleaved"] = false;
+    json["partial_rotary_factor"] = 1.0;
+    json["use_sliding_window"] = false;
+    json["sliding_window"] = 32768;
+    json["max_window_layers"] = 21;
+    json["layer_types"] = {"full_attention", "full_attention"};
+    json["rope_scaling"] = nullptr;
+  });
+  EXPECT_EQ(read_model_config(folder_), plain);
+}
+
+TEST_F(ModelFolder, ReadsHalfPrecisionToTheValuesThatItStandsFor) {
+  for (const auto type : {at::kBFloat16, at::kHalf}) {
+    const SafetensorsFile whole(golden_path("models/llama_tiny/model.safetensors"));
+    StateDict halves;
+    for (const auto& info : whole.tensors()) halves.push_back({info.name, load_tensor(whole, info).to(type)});
+    save_tensors(folder_ / "model.safetensors", halves);
+    const auto loaded = read_model_folder(folder_);
+    const auto parameters = loaded.model->named_parameters();
+    for (const auto& [name, tensor] : halves) {
+      EXPECT_TRUE(at::equal(parameters[name], tensor.to(at::kFloat))) << name << " " << type;
+    }
+  }
+}
+
+TEST_F(ModelFolder, RefusesOtherTypesOfNumbersByName) {
+  const SafetensorsFile whole(golden_path("models/llama_tiny/model.safetensors"));
+  StateDict tensors;
+  for (const auto& info : whole.tensors()) tensors.push_back({info.name, load_tensor(whole, info).to(at::kDouble)});
+  save_tensors(folder_ / "model.safetensors", tensors);
+  EXPECT_NE(error().find("model.embed_tokens.weight: dtype F64, expected F32, BF16 or F16"), std::string::npos)
+      << error();
 }
 
 TEST_F(ModelFolder, ReadsTheOldSpellingOfRope) {
@@ -140,11 +204,54 @@ TransformerConfig small_shape() {
           .d_ff = 64};
 }
 
+TEST(ConfigJson, ReadsBothSpellingsOfLlama3sRope) {
+  auto json = nlohmann::json::parse(read_file(golden_path("models/llama3_tiny/config.json")));
+  const auto now = read_config_json(json, "test");
+  const RopeScaling expected{
+      .factor = 8, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_position_embeddings = 48};
+  EXPECT_EQ(now.rope_scaling, expected);
+  json["rope_scaling"] = json["rope_parameters"];
+  json["rope_theta"] = json["rope_parameters"]["rope_theta"];
+  json["rope_scaling"].erase("rope_theta");
+  json.erase("rope_parameters");
+  EXPECT_EQ(read_config_json(json, "test"), now);
+  json["rope_scaling"]["high_freq_factor"] = 1.0;
+  EXPECT_THROW(read_config_json(json, "test"), Error);
+}
+
+TEST(ConfigJson, OwnFoldersFromBeforeQkvBiasHaveBiasesEverywhereOrNowhere) {
+  for (const bool bias : {false, true}) {
+    auto config = small_shape();
+    config.norm = NormKind::kLayerNorm;
+    config.bias = config.qkv_bias = bias;
+    nlohmann::json json = write_config_json(config);
+    ASSERT_EQ(json["model_type"], "slm");
+    json.erase("qkv_bias");
+    EXPECT_EQ(read_config_json(json, "test"), config);
+  }
+}
+
+TEST(ConfigJson, BiasesOnQueriesKeysAndValuesAloneAreQwen2) {
+  auto config = small_shape();
+  config.qkv_bias = true;
+  EXPECT_EQ(hugging_face_class(config).name, "Qwen2ForCausalLM");
+  config.bias = true;
+  EXPECT_EQ(hugging_face_class(config).name, "LlamaForCausalLM");
+  config.qkv_bias = false;
+  EXPECT_EQ(hugging_face_class(config).name, "");
+}
+
+std::string architecture_of(const std::string& class_name) {
+  if (class_name == "GPT2LMHeadModel") return "gpt2";
+  if (class_name == "Qwen2ForCausalLM") return "qwen2";
+  return class_name == "Qwen3ForCausalLM" ? "qwen3" : "llama";
+}
+
 TEST(ConfigJson, EveryShapeThatCanBeBuiltReadsBack) {
   for (const auto norm : {NormKind::kRmsNorm, NormKind::kLayerNorm}) {
     for (const auto activation : {Activation::kSwiGlu, Activation::kGelu, Activation::kGeluNew}) {
       for (const auto position : {PositionKind::kRope, PositionKind::kLearned}) {
-        for (int bits = 0; bits < 8; ++bits) {
+        for (int bits = 0; bits < 32; ++bits) {
           auto config = small_shape();
           config.norm = norm;
           config.activation = activation;
@@ -152,8 +259,12 @@ TEST(ConfigJson, EveryShapeThatCanBeBuiltReadsBack) {
           config.qk_norm = bits & 1;
           config.bias = bits & 2;
           config.tie_embeddings = bits & 4;
-          const auto name = hugging_face_class(config).name;
-          config.architecture = name == "GPT2LMHeadModel" ? "gpt2" : name == "Qwen3ForCausalLM" ? "qwen3" : "llama";
+          config.qkv_bias = bits & 8;
+          config.architecture = architecture_of(hugging_face_class(config).name);
+          if (bits & 16) {
+            config.special_tokens = {.bos = {1}, .eos = {2, 60}, .pad = {}};
+            if (position == PositionKind::kRope) config.rope_scaling = RopeScaling{.factor = 32};
+          }
           const nlohmann::json json = write_config_json(config);
           EXPECT_EQ(read_config_json(json, "test"), config) << json.dump();
         }

@@ -10,6 +10,7 @@
 #include "cli/process.h"
 #include "core/file.h"
 #include "core/sha256.h"
+#include "formats/safetensors.h"
 
 namespace slm {
 namespace {
@@ -245,6 +246,54 @@ TEST_F(TrainCommand, ARunFromACheckpointGoesOnWithoutItsParent) {
   EXPECT_EQ(state(run("fine") / "checkpoints/latest"), whole);
 }
 
+TEST_F(TrainCommand, FrozenParametersStayAndTheRunResumesToTheSameBits) {
+  const std::string freeze = "freeze=[model.embed_tokens.*, '*.k_proj.*']";
+  ASSERT_EQ(train({to("whole"), freeze}).exit_code, 0);
+  ASSERT_EQ(train({to("again"), freeze, "max_steps=12"}).exit_code, 0);
+  fs::remove_all(run("again") / "checkpoints/step-000012");
+  fs::remove_all(run("again") / "checkpoints/step-000009");
+  const auto result = train({to("again"), freeze, "resume=must"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(state(run("again") / "checkpoints/step-000012"), state(run("whole") / "checkpoints/step-000012"));
+  EXPECT_EQ(train({to("again"), "resume=must"}).exit_code, kUsage);
+  const auto moments = read_file(run("whole") / "checkpoints/step-000012/optimizer.safetensors");
+  EXPECT_EQ(moments.find("k_proj"), std::string::npos);
+  EXPECT_NE(moments.find("q_proj"), std::string::npos);
+  const auto tensor = [&](const char* step, const std::string& name) {
+    const SafetensorsFile file(run("whole") / "checkpoints" / step / "model.safetensors");
+    const auto bytes = file.data(*file.find(name));
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  for (const std::string name : {"model.embed_tokens.weight", "model.layers.1.self_attn.k_proj.weight"}) {
+    EXPECT_EQ(tensor("step-000003", name), tensor("step-000012", name)) << name;
+  }
+  const std::string trained = "model.layers.1.self_attn.q_proj.weight";
+  EXPECT_NE(tensor("step-000003", trained), tensor("step-000012", trained));
+}
+
+TEST_F(TrainCommand, TrainsAHuggingFaceFolderAndKeepsItsClassAndSpecialTokens) {
+  const auto theirs = fs::path(SLM_SOURCE_DIR) / "tests/golden/models";
+  for (const std::string model : {"qwen2_tiny", "llama3_tiny"}) {
+    const auto parent = folder_ / model;
+    fs::copy(theirs / model, parent);
+    auto json = nlohmann::json::parse(read_file(parent / "config.json"));
+    json["bos_token_id"] = 1;
+    json["eos_token_id"] = {2, 7};
+    write_file_atomically(parent / "config.json", json.dump());
+    const auto config = folder_.file(
+        "fine.yaml", "init_from: '" + parent.string() + "'\ndata: {train: '" + text_ + "'}\noutput_dir: '" +
+                         run(model).string() +
+                         "'\nmodel: {max_sequence_length: 16}\nmax_steps: 1\nwarmup_steps: 1\nthreads: 1\n");
+    const auto result = run_slm({"train", config});
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+    const auto ours = nlohmann::json::parse(read_file(run(model) / "checkpoints/latest/config.json"));
+    for (const char* key : {"architectures", "model_type", "bos_token_id", "eos_token_id", "pad_token_id",
+                            "max_position_embeddings", "rope_parameters", "tie_word_embeddings"}) {
+      EXPECT_EQ(ours[key], json[key]) << key;
+    }
+  }
+}
+
 TEST_F(TrainCommand, AWsdRunCanBeMadeLongerBeforeItsDecayAndNotAfter) {
   const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "wsd_decay_steps=4"};
   auto short_run = wsd, long_run = wsd;
@@ -340,6 +389,11 @@ INSTANTIATE_TEST_SUITE_P(
                     BadInput{"NotUtf8", {"data.train=DIRlatin1.txt"}, kData, "latin1.txt"},
                     BadInput{"UnknownKey", {"learning_rat=1"}, kUsage, "did you mean learning_rate?"},
                     BadInput{"UnknownArchitecture", {"model.architecture=mamba"}, kUsage, "mamba"},
+                    BadInput{"NothingToFreeze",
+                             {"freeze=model.layer.0.*"},
+                             kUsage,
+                             "freeze: 'model.layer.0.*' matches no parameter; did you mean model.layers.0.*?"},
+                    BadInput{"AllFrozen", {"freeze='*'"}, kUsage, "leaves no parameter to train"},
                     BadInput{"NothingToResume", {"resume=must"}, kData, "holds no checkpoint"},
                     BadInput{"NoMemory", {"model.d_model=100000", "model.n_layers=1000"}, 4, "memory"},
                     BadInput{"MissingParent", {"init_from=DIRnowhere"}, kData, "nowhere"}),

@@ -46,6 +46,22 @@ TEST(ConfigCheck, LearnedPositionsHaveNoRopeTheta) {
             "model.rope_theta=null)");
 }
 
+TEST(ConfigCheck, TheNumbersOfRopeScalingNeedIt) {
+  const std::string shape = "  n_heads: 4\n  d_model: 64\n";
+  EXPECT_EQ(
+      message_with_model(shape + "  rope_scaling_factor: 4\n"),
+      "a.yaml:9:3: model.rope_scaling_factor: has no effect without model.rope_scaling; remove it (as an override: "
+      "model.rope_scaling_factor=null)");
+  EXPECT_EQ(message_with_model(shape + "  rope_scaling: llama3\n  rope_scaling_factor: 4\n"), "no error");
+  EXPECT_EQ(message_with_model(shape + "  rope_scaling: llama3\n  position: learned\n"),
+            "a.yaml:9:3: model.rope_scaling: has no effect with model.position learned; remove it (as an override: "
+            "model.rope_scaling=null)");
+  EXPECT_EQ(message_with_model(shape + "  rope_scaling: llama3\n  rope_low_freq_factor: 4\n"),
+            "a.yaml:10:3: model.rope_low_freq_factor: 4 is not below model.rope_high_freq_factor 4");
+  EXPECT_EQ(message_with_model(shape + "  rope_scaling: yarn\n"),
+            "a.yaml:9:17: model.rope_scaling: found 'yarn', expected one of llama3");
+}
+
 TEST(ConfigCheck, TheWarmUpEndsWithinTheRun) {
   EXPECT_EQ(message_with("warmup_steps: 1001\n"),
             "a.yaml:9:1: warmup_steps: 1001 steps of warm-up in a run of 1000 steps; expected at most 1000");

@@ -156,6 +156,8 @@ TrainingConfig random_config() {
   model.n_heads = *model.n_kv_heads * *rc::gen::inRange<int64_t>(1, 10);
   model.head_dim = 2 * *rc::gen::inRange<int64_t>(1, 100);
   model.d_model = *rc::gen::inRange<int64_t>(1, 1000);
+  model.rope_low_freq_factor.reset();
+  model.rope_high_freq_factor.reset();
   const int length = *rc::gen::inRange(0, 3);
   config.max_steps = length == 0 ? std::optional<int64_t>(1'000'000'000) : std::nullopt;
   config.max_tokens = length == 1 ? std::optional<int64_t>(1'000'000'000'000'000'000) : std::nullopt;

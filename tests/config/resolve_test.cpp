@@ -53,6 +53,38 @@ TEST(ConfigResolve, Qwen3sPresetIsThatOfTransformers) {
   EXPECT_EQ(model.qk_norm, true);
 }
 
+TEST(ConfigResolve, Qwen2sPresetIsThatOfTransformers) {
+  const auto model = preset("qwen2");
+  const auto golden = hugging_face_config("qwen2_tiny");
+  EXPECT_EQ(model.norm_eps, golden["rms_norm_eps"].get<double>());
+  EXPECT_EQ(model.rope_theta, 1e4);  // of the class; its released models have 1e6
+  EXPECT_EQ(model.tie_embeddings, golden["tie_word_embeddings"].get<bool>());
+  EXPECT_EQ(model.qkv_bias, true);
+  EXPECT_EQ(model.bias, false);
+  EXPECT_EQ(model.qk_norm, false);
+}
+
+TEST(ConfigResolve, BiasesOnQueriesKeysAndValuesFollowTheOthers) {
+  EXPECT_EQ(preset("llama").qkv_bias, false);
+  EXPECT_EQ(preset("gpt2").qkv_bias, true);
+  ModelConfig model;
+  model.bias = true;
+  resolve_model_defaults(model);
+  EXPECT_EQ(model.qkv_bias, true);
+}
+
+TEST(ConfigResolve, RopeScalingHasTheNumbersOfLlama31) {
+  ModelConfig model;
+  resolve_model_defaults(model);
+  EXPECT_EQ(model.rope_scaling_factor, std::nullopt);
+  model.rope_scaling = "llama3";
+  resolve_model_defaults(model);
+  EXPECT_EQ(model.rope_scaling_factor, 8);
+  EXPECT_EQ(model.rope_low_freq_factor, 1);
+  EXPECT_EQ(model.rope_high_freq_factor, 4);
+  EXPECT_EQ(model.rope_original_max_position_embeddings, 8192);
+}
+
 TEST(ConfigResolve, Gpt2sPresetIsThatOfTransformers) {
   const auto model = preset("gpt2");
   const auto golden = hugging_face_config("gpt2_tiny");

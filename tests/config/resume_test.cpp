@@ -54,6 +54,10 @@ TEST(ConfigResume, OtherDifferencesAreErrorsThatNameBothValues) {
       "learning_rate: the checkpoint has 0.0006, the config now has 0.001; a resumed run must have the same value");
   EXPECT_EQ(outcome("", [](auto& now) { now.model.d_ff = 64; }),
             "model.d_ff: the checkpoint has 192, the config now has 64; a resumed run must have the same value");
+  EXPECT_EQ(
+      outcome("freeze: '*norm*'\n", [](auto& now) { now.freeze = {"*.bias"}; }),
+      "freeze: the checkpoint has [\"*norm*\"], the config now has [\"*.bias\"]; a resumed run must have the same "
+      "value");
 }
 
 TEST(ConfigResume, AllDifferencesAreReportedTogether) {

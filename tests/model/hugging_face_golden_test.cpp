@@ -1,4 +1,4 @@
-// The four models of tests/golden/models, computed by Hugging Face. Tolerances: tests/golden/README.md.
+// The models of tests/golden/models, computed by Hugging Face. Tolerances: tests/golden/README.md.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -7,6 +7,7 @@
 #include "kernels/token_loss.h"
 #include "model/golden.h"
 #include "model/hugging_face/tensor_layout.h"
+#include "model/model_size.h"
 
 namespace slm {
 namespace {
@@ -38,8 +39,8 @@ TEST_P(HuggingFaceGolden, LogitsAndHiddenStatesMatch) {
 
 // The tolerance is twice what Hugging Face's own bfloat16 run is away from float64 (tests/golden/README.md).
 TEST_P(HuggingFaceGolden, Bfloat16LogitsMatchFloat64) {
-  const std::map<std::string, double> measured{
-      {"llama_tiny", 0.092}, {"llama_tied", 0.060}, {"gpt2_tiny", 0.036}, {"qwen3_tiny", 0.077}};
+  const std::map<std::string, double> measured{{"llama_tiny", 0.092}, {"llama_tied", 0.060}, {"gpt2_tiny", 0.036},
+                                               {"qwen3_tiny", 0.077}, {"qwen2_tiny", 0.058}, {"llama3_tiny", 0.083}};
   const auto expected = golden();
   for (const bool gradients : {false, true}) {
     const auto loaded = read_model_folder(golden_path(folder()), {.gradients = gradients, .dtype = at::kBFloat16});
@@ -118,6 +119,16 @@ TEST_P(HuggingFaceGolden, JoinedProjectionsEqualSeparateOnes) {
   EXPECT_TRUE(close(joined.model->logits(ids), separate.logits(ids), 1e-5));
 }
 
+TEST_P(HuggingFaceGolden, ParametersHaveTheNamesThatTheirShapeTells) {
+  const auto loaded = load();
+  std::set<std::string> names;
+  for (const auto& entry : loaded.model->named_parameters()) names.insert(entry.key());
+  const auto told = parameter_names(loaded.model->config());
+  EXPECT_EQ(std::set<std::string>(told.begin(), told.end()), names);
+  EXPECT_EQ(told.size(), names.size());
+  EXPECT_EQ(model_size(loaded.model->config()).parameters, loaded.arena->size());
+}
+
 TEST_P(HuggingFaceGolden, WrittenFolderReadsBackToTheSameBits) {
   const auto loaded = load();
   const auto folder = std::filesystem::path(testing::TempDir()) / ("slm_written_" + GetParam());
@@ -138,7 +149,9 @@ TEST_P(HuggingFaceGolden, WrittenFolderReadsBackToTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, HuggingFaceGolden, testing::Values("llama_tiny", "llama_tied", "gpt2_tiny", "qwen3_tiny"),
+INSTANTIATE_TEST_SUITE_P(All, HuggingFaceGolden,
+                         testing::Values("llama_tiny", "llama_tied", "llama3_tiny", "gpt2_tiny", "qwen2_tiny",
+                                         "qwen3_tiny"),
                          [](const auto& parameter) { return parameter.param; });
 
 }  // namespace

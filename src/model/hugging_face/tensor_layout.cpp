@@ -7,7 +7,7 @@
 namespace slm {
 namespace {
 
-// One part under the canonical name, as Llama and Qwen3 have it.
+// One part under the canonical name, as Llama, Qwen2 and Qwen3 have it.
 FileTensor same(const std::string& name) { return {name, {name}}; }
 
 std::vector<FileTensor> llama_layout(const TransformerConfig& config) {
@@ -21,7 +21,8 @@ std::vector<FileTensor> llama_layout(const TransformerConfig& config) {
   for (int64_t i = 0; i < config.n_layers; ++i) {
     const std::string block = fmt::format("model.layers.{}.", i);
     add(block + "input_layernorm", norm_bias);
-    for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"}) add(block + "self_attn." + name, config.bias);
+    for (const char* name : {"q_proj", "k_proj", "v_proj"}) add(block + "self_attn." + name, config.qkv_bias);
+    add(block + "self_attn.o_proj", config.bias);
     if (config.qk_norm) {
       for (const char* name : {"q_norm", "k_norm"}) add(block + "self_attn." + name, false);
     }
@@ -66,6 +67,14 @@ std::vector<FileTensor> gpt2_layout(const TransformerConfig& config) {
 
 std::vector<FileTensor> file_layout(const TransformerConfig& config) {
   return hugging_face_class(config).name == "GPT2LMHeadModel" ? gpt2_layout(config) : llama_layout(config);
+}
+
+std::vector<std::string> parameter_names(const TransformerConfig& config) {
+  std::vector<std::string> names;
+  for (const auto& tensor : file_layout(config)) {
+    if (!tensor.always_zero) names.insert(names.end(), tensor.parts.begin(), tensor.parts.end());
+  }
+  return names;
 }
 
 bool ignorable_tensor(const TransformerConfig& config, const std::string& name) {

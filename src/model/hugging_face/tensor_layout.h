@@ -20,6 +20,9 @@ struct FileTensor {
 /// The tensors of a float model's file, in the names of its Hugging Face class; canonical ones where no class fits.
 std::vector<FileTensor> file_layout(const TransformerConfig& config);
 
+/// The canonical name of every parameter of a model, in the order of its file.
+std::vector<std::string> parameter_names(const TransformerConfig& config);
+
 /// Whether a file may hold `name` beyond the layout: buffers that older releases of `transformers` saved
 /// (GPT-2's attention masks, Llama's inverse frequencies) and the second name of a tied head.
 bool ignorable_tensor(const TransformerConfig& config, const std::string& name);
