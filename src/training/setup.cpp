@@ -123,7 +123,8 @@ void check_memory(const TransformerConfig& shape, const MemoryPlan& plan) {
   const int64_t available = available_bytes();
   if (available == 0 || plan.total() <= available) return;
   fail(ExitCode::kOutOfMemory,
-       "{} needs {}, but {} MiB are available; use a smaller micro_batch_size, gradient_checkpointing, or a smaller "
+       "{} needs {}, but {} MiB of memory are available; use a smaller micro_batch_size, gradient_checkpointing, or a "
+       "smaller "
        "model",
        describe(shape), describe(plan), available >> 20);
 }
