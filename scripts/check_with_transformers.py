@@ -6,7 +6,9 @@
 Models saved by transformers: slm's logits are compared. Checkpoints made by slm (some small ones trained here for a few
 steps, and those named): AutoModelForCausalLM and AutoTokenizer (but see load_tokenizer) load the folder; token ids and
 greedy text are compared exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives
-it), in proportion above.
+it), in proportion above. So are several prompts side by side, with a repetition penalty too; the loss over overlapping
+windows with the loop of transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple
+choices.
 """
 import argparse
 import json
@@ -31,6 +33,9 @@ transformers.logging.disable_progress_bar()
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOLERANCE, TYPICAL_SIZE = 3e-5, 4.0
 GREEDY_TOKENS = 64
+REPETITION_PENALTY = 1.3
+WINDOW, STRIDE = 48, 20  # of the guide's loop: tokens in a window, and from one window's beginning to the next one's
+LOSS_TOLERANCE = 1e-5  # of a mean over hundreds of tokens; a single one's is TOLERANCE
 PROMPTS = ["Once upon a time", "One day, ", "The"]
 
 # Shapes that a mix-up of heads, widths or norms would show in; weights larger than usual, so that logits differ.
@@ -141,14 +146,86 @@ def load_tokenizer(folder):
     return (PreTrainedTokenizerFast if is_qwen2 else AutoTokenizer).from_pretrained(folder)
 
 
-def greedy_text(model, tokenizer, prompt):
-    """The prompt continued by GREEDY_TOKENS most likely tokens, or by as many as the model has positions for."""
+def greedy_ids(model, tokenizer, prompt, room, **options):
+    """The prompt's ids, and those of the `room` most likely tokens that follow."""
     ids = tokenizer(prompt, return_tensors="pt").input_ids
-    room = min(GREEDY_TOKENS, model.config.max_position_embeddings - ids.shape[1])
     with torch.no_grad():
         out = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=room, do_sample=False,
-                             pad_token_id=0)
-    return tokenizer.decode(out[0], clean_up_tokenization_spaces=False), room
+                             pad_token_id=0, **options)[0].tolist()
+    return out[:ids.shape[1]], out[ids.shape[1]:]
+
+
+def check_greedy(checks, slm, name, folder, model, tokenizer):
+    """Each prompt alone, then all of them side by side."""
+    longest = max(len(tokenizer(prompt).input_ids) for prompt in PROMPTS)
+    room = min(GREEDY_TOKENS, model.config.max_position_embeddings - longest)
+    for prompt in PROMPTS:
+        text = tokenizer.decode(sum(greedy_ids(model, tokenizer, prompt, room), []), clean_up_tokenization_spaces=False)
+        generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
+        checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text)
+    for penalty in (1.0, REPETITION_PENALTY):
+        prompts = [argument for prompt in PROMPTS for argument in ("--prompt", prompt)]
+        out = run_slm(slm, "generate", folder, *prompts, "--max-tokens", room, "--temperature", 0,
+                      "--repetition-penalty", penalty, "--json")
+        rows = [json.loads(line) for line in out.splitlines()]
+        theirs = [greedy_ids(model, tokenizer, prompt, room, repetition_penalty=penalty) for prompt in PROMPTS]
+        checks.equal(f"{name}: {len(rows)} prompts side by side, repetition penalty {penalty}",
+                     [(row["prompt_ids"], row["ids"]) for row in rows], theirs)
+
+
+def guide_loss(model, ids, max_length, stride):
+    """Mean loss of all tokens but the first, by the loop of the guide, which weights each window by its scored tokens."""
+    total, previous_end = 0.0, 0
+    for begin in range(0, len(ids), stride):
+        end = min(begin + max_length, len(ids))
+        window = torch.tensor([ids[begin:end]])
+        labels = window.clone()
+        labels[:, :previous_end - end if previous_end else 0] = -100
+        with torch.no_grad():
+            total += model(window, labels=labels).loss.double() * (labels[:, 1:] != -100).sum()
+        previous_end = end
+        if end == len(ids):
+            return total.reshape(1) / (len(ids) - 1)
+
+
+def check_perplexity(checks, slm, name, folder, model, tokenizer, text):
+    ids = tokenizer(text).input_ids
+    window = min(WINDOW, model.config.max_position_embeddings)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = pathlib.Path(scratch) / "text.txt"
+        file.write_bytes(text.encode())
+        out = json.loads(run_slm(slm, "evaluate", folder, "--data", file, "--length", window - 1, "--stride", STRIDE,
+                                 "--json"))
+    theirs = guide_loss(model, ids, window, STRIDE)
+    error = abs(out["loss"] - theirs.item())
+    checks.line(error <= LOSS_TOLERANCE and out["tokens"] == len(ids) - 1,
+                f"{name}: loss over windows of {window} tokens, stride {STRIDE}",
+                f"slm {out['loss']:.7f} over {out['tokens']} tokens, transformers {theirs.item():.7f} over {len(ids) - 1}")
+
+
+def check_choices(checks, slm, name, folder, model, tokenizer, text):
+    """Contexts shorter than the window and one longer, choices of unequal length."""
+    window = model.config.max_position_embeddings
+    contexts = ["a", text[10:50].rstrip() + "a", text[:3 * window].rstrip() + "a"]
+    items = [{"context": context, "choices": [text[60:61], text[70:90], text[95:102]], "answer": 0} for context in contexts]
+    with tempfile.TemporaryDirectory() as scratch:
+        file = pathlib.Path(scratch) / "choices.jsonl"
+        file.write_text("".join(json.dumps(item) + "\n" for item in items))
+        report = json.loads(run_slm(slm, "evaluate", folder, "--choices", file, "--json"))
+    ours, theirs, our_ids, their_ids = [], [], [], []
+    for item, scored in zip(items, report["items"]):
+        for text_of_choice, choice in zip(item["choices"], scored["choices"]):
+            context = tokenizer(item["context"]).input_ids
+            rest = tokenizer(item["context"] + text_of_choice).input_ids[len(context):]
+            ids = torch.tensor([(context + rest)[-(window + 1):]])
+            with torch.no_grad():
+                log_probabilities = model(ids[:, :-1]).logits[0].log_softmax(-1)
+            theirs.append(log_probabilities.gather(1, ids[0, 1:, None])[-len(rest):, 0])
+            ours.append(torch.tensor([token["log_probability"] for token in choice["tokens"]], dtype=torch.float64))
+            our_ids.append([token["id"] for token in choice["tokens"]])
+            their_ids.append(rest)
+    checks.equal(f"{name}: ids of {len(theirs)} choices", our_ids, their_ids)
+    checks.close(f"{name}: log-probabilities of {len(theirs)} choices", torch.cat(ours), torch.cat(theirs))
 
 
 def token_ids(slm, folder, text):
@@ -162,23 +239,23 @@ def token_ids(slm, folder, text):
 
 
 def check_tokenizer(checks, slm, name, folder):
-    """On a text of single characters in random order: no rule about words may help or hurt either side."""
+    """On a text of single characters in random order: no rule about words may help or hurt either side. Returns it."""
     tokenizer = load_tokenizer(folder)
     characters = [text for text in map(tokenizer.decode, range(len(tokenizer))) if len(text) == 1 and text != "\ufffd"]
     text = "".join(random.Random(23).choices(characters, k=1000))
     ids = tokenizer(text).input_ids
     checks.equal(f"{name}: ids of {len(text)} characters", token_ids(slm, folder, text), ids)
     checks.equal(f"{name}: decoding them", text, tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+    return text
 
 
 def check_checkpoint(checks, slm, name, folder):
     model = AutoModelForCausalLM.from_pretrained(folder).eval()
     tokenizer = load_tokenizer(folder)
-    check_tokenizer(checks, slm, name, folder)
-    for prompt in PROMPTS:
-        text, room = greedy_text(model, tokenizer, prompt)
-        generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
-        checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text)
+    text = check_tokenizer(checks, slm, name, folder)
+    check_greedy(checks, slm, name, folder, model, tokenizer)
+    check_perplexity(checks, slm, name, folder, model, tokenizer, text)
+    check_choices(checks, slm, name, folder, model, tokenizer, text)
     length = min(64, model.config.max_position_embeddings)
     ids = torch.randint(model.config.vocab_size, (length,), generator=torch.Generator().manual_seed(22)).tolist()
     compare_logits(checks, slm, name, folder, model, ids)

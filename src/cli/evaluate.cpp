@@ -5,10 +5,12 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/evaluate_choices.h"
 #include "config/load.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -20,8 +22,9 @@ namespace slm::cli {
 namespace {
 
 struct EvaluateArguments {
-  std::string checkpoint, data;
+  std::string checkpoint, data, choices;
   int64_t length = 0, batch_size = 8;
+  std::optional<int64_t> stride;
   bool json = false;
 };
 
@@ -43,14 +46,17 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
+void need_tokenizer(const std::filesystem::path& checkpoint) {
+  if (std::filesystem::exists(checkpoint / "tokenizer.json")) return;
+  fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
+}
+
 // The whole of `file` in the checkpoint's own tokenizer; of builtin:stories only the validation stories.
 DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
   DataConfig data;
   data.train = {file};
   if (file != stories::kName) data.validation_fraction = 0;
-  if (!std::filesystem::exists(checkpoint / "tokenizer.json")) {
-    fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
-  }
+  need_tokenizer(checkpoint);
   data.tokenizer = (checkpoint / "tokenizer.json").string();
   return data;
 }
@@ -89,14 +95,15 @@ void print_json(const EvaluationResult& result, const PreparedData& data, const 
   fmt::print("{}\n", json.dump(2));
 }
 
-void run_evaluate(const EvaluateArguments& arguments) {
-  const auto checkpoint = find_checkpoint(arguments.checkpoint);
-  verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::path& checkpoint,
+                   const LoadedModel& loaded) {
   const int64_t longest = loaded.model->config().max_sequence_length;
   const int64_t length = arguments.length == 0 ? longest : arguments.length;
   if (length > longest) {
     fail(ExitCode::kUsage, "--length: found {}, but the model sees at most {} tokens", length, longest);
+  }
+  if (arguments.stride && *arguments.stride > length) {
+    fail(ExitCode::kUsage, "--stride: found {}, expected at most the window's {} tokens", *arguments.stride, length);
   }
   const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
   const TemporaryFolder folder;
@@ -105,30 +112,55 @@ void run_evaluate(const EvaluateArguments& arguments) {
     fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
   }
   const auto& tokens = data.validation ? *data.validation : *data.train;
-  const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length, {arguments.batch_size, 0});
+  const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length,
+                               {.batch_size = arguments.batch_size, .max_batches = 0, .stride = arguments.stride});
   std::vector<ProbeScore> probes;
   if (data.floor_bits_per_byte) probes = score_probes(*loaded.model, *loaded.tokenizer);
   arguments.json ? print_json(result, data, probes) : print_text(result, data, probes);
 }
 
+void run_evaluate(const EvaluateArguments& arguments) {
+  const auto checkpoint = find_checkpoint(arguments.checkpoint);
+  verify_or_warn(checkpoint);
+  const auto loaded = read_model_folder(checkpoint);
+  if (arguments.choices.empty()) return evaluate_text(arguments, checkpoint, loaded);
+  need_tokenizer(checkpoint);
+  evaluate_choices(loaded, arguments.choices, static_cast<size_t>(arguments.batch_size), arguments.json);
+}
+
 }  // namespace
 
 void add_evaluate(CLI::App& app, int&) {
-  auto* command = app.add_subcommand("evaluate", "Loss, perplexity and bits per byte of a checkpoint");
+  auto* command =
+      app.add_subcommand("evaluate", "Loss, perplexity and bits per byte of a checkpoint, or its answers to questions");
   auto arguments = std::make_shared<EvaluateArguments>();
   command->add_option("checkpoint", arguments->checkpoint, "Checkpoint, run or Hugging Face folder")->required();
-  command->add_option("--data", arguments->data,
-                      "Text file, or builtin:stories; the run's validation text if not given");
+  auto* choices = command->add_option(
+      "--choices", arguments->choices,
+      "In place of a text: a .jsonl file of {\"context\": text, \"choices\": [text, ...], \"answer\": index}");
+  command
+      ->add_option("--data", arguments->data, "Text file, or builtin:stories; the run's validation text if not given")
+      ->excludes(choices);
   command->add_option("--length", arguments->length, "Tokens in a window; as many as the model sees if not given")
-      ->check(CLI::PositiveNumber);
-  command->add_option("--batch-size", arguments->batch_size, "Windows in one forward pass")
+      ->check(CLI::PositiveNumber)
+      ->excludes(choices);
+  command
+      ->add_option("--stride", arguments->stride,
+                   "A window begins so many tokens after the one before and scores only what that one did not: every "
+                   "token but the text's first, once. Without it windows do not overlap and an incomplete last one is "
+                   "left out")
+      ->check(CLI::PositiveNumber)
+      ->excludes(choices);
+  command->add_option("--batch-size", arguments->batch_size, "Windows, or choices, in one forward pass")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
   command->footer(
       "Examples:\n"
       "  slm evaluate runs/quickstart\n"
-      "  slm evaluate runs/quickstart/checkpoints/latest --data other.txt --json");
+      "  slm evaluate runs/quickstart/checkpoints/latest --data other.txt --json\n"
+      "  slm evaluate runs/quickstart --length 127 --stride 64\n"
+      "  slm evaluate runs/quickstart --choices questions.jsonl");
   command->callback([arguments] { run_evaluate(*arguments); });
 }
 

@@ -4,62 +4,143 @@
 
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "checkpoint/checkpoint_store.h"
+#include "checkpoint/generation_config.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/prompts.h"
 #include "core/error.h"
 
 namespace slm::cli {
 namespace {
 
 struct GenerateArguments {
-  std::string checkpoint, prompt;
-  GenerationSettings settings{.max_tokens = 200, .sampling = {.temperature = 0.8}, .stop = {}};
+  std::string checkpoint, prompts_file;
+  std::vector<std::string> prompts;
+  size_t batch_size = 16;
+  bool json = false;
+  GenerationSettings settings{.max_tokens = 200, .sampling = {.temperature = 0.8}, .stop = {}, .end_of_text = {}};
 };
 
-void run_generate(const GenerateArguments& arguments) {
+std::vector<Prompt> prompts_of(const GenerateArguments& arguments) {
+  if (!arguments.prompts_file.empty()) return read_prompts(arguments.prompts_file);
+  std::vector<Prompt> prompts;
+  for (const auto& text : arguments.prompts) prompts.push_back({text, "--prompt"});
+  return prompts;
+}
+
+void show(std::string_view text) {
+  fmt::print("{}", text);
+  std::fflush(stdout);
+}
+
+void print_json(const Prompt& prompt, const std::vector<int32_t>& prompt_ids, const Generation& result,
+                const SamplingSettings& sampling, size_t row) {
+  const nlohmann::ordered_json json{{"prompt", prompt.text},
+                                    {"text", result.text},
+                                    {"finish_reason", name_of(result.reason)},
+                                    {"prompt_ids", prompt_ids},
+                                    {"ids", result.ids},
+                                    {"seed", sampling.seed},
+                                    {"row", row}};
+  show(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+// A single text, as it grows.
+void stream(const LoadedModel& loaded, const Prompt& prompt, const std::vector<int32_t>& ids,
+            const GenerationSettings& settings) {
+  show(prompt.text);
+  generate_texts(*loaded.model, *loaded.tokenizer, {&ids, 1}, settings,
+                 [](size_t, std::string_view text) { show(text); });
+  show("\n");
+}
+
+// All texts, --batch-size of them side by side, each whole.
+void print_all(const LoadedModel& loaded, const std::vector<Prompt>& prompts,
+               const std::vector<std::vector<int32_t>>& ids, const GenerateArguments& arguments) {
+  auto settings = arguments.settings;
+  for (size_t first = 0; first < ids.size(); first += arguments.batch_size) {
+    settings.sampling.first_row = first;
+    const auto batch = std::span(ids).subspan(first, std::min(arguments.batch_size, ids.size() - first));
+    const auto results = generate_texts(*loaded.model, *loaded.tokenizer, batch, settings);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const size_t row = first + i;
+      if (arguments.json) {
+        print_json(prompts[row], ids[row], results[i], settings.sampling, row);
+      } else {
+        show(fmt::format("--- {} of {}\n{}{}\n", row + 1, ids.size(), prompts[row].text, results[i].text));
+      }
+    }
+  }
+}
+
+void run_generate(GenerateArguments arguments) {
+  const auto prompts = prompts_of(arguments);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
   const auto loaded = read_model_folder(checkpoint);
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
-  const auto show = [](std::string_view text) {
-    fmt::print("{}", text);
-    std::fflush(stdout);
-  };
-  loaded.tokenizer->encode(arguments.prompt, "--prompt");  // before anything is printed
-  show(arguments.prompt);
-  generate_text(*loaded.model, *loaded.tokenizer, arguments.prompt, arguments.settings, show);
-  show("\n");
+  arguments.settings.end_of_text = read_end_of_text(checkpoint);
+  std::vector<std::vector<int32_t>> ids;  // all of them before anything is printed
+  for (const auto& prompt : prompts) ids.push_back(encode_prompt(*loaded.tokenizer, prompt.text, prompt.origin));
+  if (prompts.size() == 1 && !arguments.json) {
+    stream(loaded, prompts[0], ids[0], arguments.settings);
+  } else {
+    print_all(loaded, prompts, ids, arguments);
+  }
+}
+
+void add_sampling(CLI::App& command, GenerationSettings& settings) {
+  auto& sampling = settings.sampling;
+  command.add_option("--max-tokens", settings.max_tokens, "Tokens to draw at most")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--temperature", sampling.temperature, "0: always the likeliest token")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Draw among the k likeliest; 0: all")->check(CLI::NonNegativeNumber);
+  command.add_option("--top-p", sampling.top_p, "Draw among the fewest that reach this probability together")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      .add_option("--repetition-penalty", sampling.repetition_penalty,
+                  "Above 1: tokens that the text holds already become less likely (CTRL)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--seed", sampling.seed, "The same seed draws the same text")->capture_default_str();
+  command.add_option("--stop", settings.stop, "End before this text; may be given several times")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
 
 void add_generate(CLI::App& app, int&) {
-  auto* command = app.add_subcommand("generate", "Continue a text");
+  auto* command = app.add_subcommand("generate", "Continue a text, or several side by side");
   auto arguments = std::make_shared<GenerateArguments>();
-  auto& settings = arguments->settings;
-  auto& sampling = settings.sampling;
   command->add_option("checkpoint", arguments->checkpoint, "Checkpoint, run or Hugging Face folder")->required();
-  command->add_option("--prompt", arguments->prompt, "Text to continue")->required();
-  command->add_option("--max-tokens", settings.max_tokens, "Tokens to draw at most")
-      ->check(CLI::NonNegativeNumber)
+  auto* prompts = command->add_option("--prompt", arguments->prompts, "Text to continue; may be given several times")
+                      ->allow_extra_args(false);
+  auto* file = command->add_option("--prompts-file", arguments->prompts_file,
+                                   "A prompt a line (.txt), or objects with \"prompt\" (.jsonl)");
+  prompts->excludes(file);
+  command->add_option("--batch-size", arguments->batch_size, "Texts that grow side by side")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command->add_option("--temperature", sampling.temperature, "0: always the likeliest token")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--top-k", sampling.top_k, "Draw among the k likeliest; 0: all")->check(CLI::NonNegativeNumber);
-  command->add_option("--top-p", sampling.top_p, "Draw among the fewest that reach this probability together")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command->add_option("--seed", sampling.seed, "The same seed draws the same text")->capture_default_str();
-  command->add_option("--stop", settings.stop, "End before this text; may be given several times")
-      ->allow_extra_args(false);
+  add_sampling(*command, arguments->settings);
+  command->add_flag("--json", arguments->json, "For programs: an object a line for each prompt");
   command->footer(
+      "A text also ends where the model draws the eos_token_id of its generation_config.json or config.json.\n"
       "Examples:\n"
       "  slm generate runs/quickstart --prompt \"Once\" --max-tokens 300\n"
-      "  slm generate runs/quickstart --prompt \"Once\" --temperature 0 --stop $'\\n'");
-  command->callback([arguments] { run_generate(*arguments); });
+      "  slm generate runs/quickstart --prompt \"Once\" --temperature 0 --stop $'\\n'\n"
+      "  slm generate runs/quickstart --prompt \"Once\" --prompt \"One day\" --repetition-penalty 1.2\n"
+      "  slm generate runs/quickstart --prompts-file prompts.txt --json > texts.jsonl");
+  command->callback([arguments, prompts, file] {
+    if (prompts->count() + file->count() == 0) fail(ExitCode::kUsage, "slm generate needs --prompt or --prompts-file");
+    run_generate(*arguments);
+  });
 }
 
 }  // namespace slm::cli

@@ -173,6 +173,10 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
         "without model.rope_scaling");
   }
   add(!config.data.validation.empty(), "data.validation_fraction", "data.validation", "where data.validation is given");
+  const char* const early = "early_stopping_evals";
+  const bool validates = !config.data.validation.empty() || config.data.validation_fraction > 0;
+  add(config.eval_steps == 0, early, "eval_steps", "with eval_steps 0");
+  add(config.eval_steps > 0 && !validates, early, "data.validation_fraction", "with data.validation_fraction 0");
   const auto& schedule = config.lr_scheduler_type;
   const auto with_schedule = fmt::format("with lr_scheduler_type {}", schedule);
   add(schedule == "constant", "min_lr_ratio", "lr_scheduler_type", with_schedule);

@@ -47,6 +47,7 @@ struct TrainingConfig {
   bool gradient_checkpointing = false;
 
   int64_t logging_steps = 10, eval_steps = 250, eval_batches = 0, save_steps = 500, save_total_limit = 3;
+  std::optional<int64_t> early_stopping_evals;
   int64_t sample_steps = 0, layer_norms_steps = 0;
   std::vector<std::string> sample_prompts;
 
@@ -150,6 +151,9 @@ struct TrainingConfig {
             "Steps between two evaluations on the validation text; 0: only after the last step.");
     v.field("eval_batches", eval_batches, AtLeast{0}, kFree,
             "Micro-batches of an evaluation; 0: the whole validation text.");
+    v.field("early_stopping_evals", early_stopping_evals, AtLeast{1}, kFree,
+            "The run ends, saved as usual, after so many evaluations in a row without a lower validation loss than "
+            "ever before; null: never. Needs eval_steps and validation data.");
     v.field("save_steps", save_steps, AtLeast{0}, kFree,
             "Steps between two checkpoints; 0: only after the last step and when stopped.");
     v.field("save_total_limit", save_total_limit, AtLeast{0}, kFree,

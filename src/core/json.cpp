@@ -13,11 +13,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Line and column (from 1, in characters) of the byte at `offset`.
-std::string place(std::string_view text, size_t offset) {
+// Line (the text's first is `first_line`) and column (from 1, in characters) of the byte at `offset`.
+std::string place(std::string_view text, size_t offset, size_t first_line) {
   const std::string_view before = text.substr(0, std::min(offset, text.size()));
   const size_t line_begin = before.rfind('\n') + 1;  // npos + 1 is 0: the first line
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto line = first_line + static_cast<size_t>(std::count(before.begin(), before.end(), '\n'));
   const auto is_first_byte = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
   const auto column = std::count_if(before.begin() + line_begin, before.end(), is_first_byte) + 1;
   return fmt::format("{}:{}", line, column);
@@ -69,8 +69,8 @@ struct TrackingIterator {
 // Builds the document, refusing what nlohmann's own builder lets pass.
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(std::string_view text, const std::string& origin, int max_depth)
-      : text_(text), origin_(origin), max_depth_(max_depth), read_to_(text.data()) {}
+  Builder(std::string_view text, const std::string& origin, int max_depth, size_t first_line)
+      : text_(text), origin_(origin), max_depth_(max_depth), first_line_(first_line), read_to_(text.data()) {}
 
   Json parse() {
     const TrackingIterator begin{text_.data(), &read_to_}, end{text_.data() + text_.size(), &read_to_};
@@ -107,7 +107,7 @@ class Builder : public nlohmann::json_sax<Json> {
   size_t read_bytes() const { return static_cast<size_t>(read_to_ - text_.data()); }
 
   [[noreturn]] void refuse(size_t offset, const std::string& what) const {
-    fail(ExitCode::kData, "{}:{}: {}", origin_, place(text_, offset), what);
+    fail(ExitCode::kData, "{}:{}: {}", origin_, place(text_, offset, first_line_), what);
   }
 
   Json* insert(Json value) {
@@ -141,6 +141,7 @@ class Builder : public nlohmann::json_sax<Json> {
   std::string_view text_;
   const std::string& origin_;
   int max_depth_;
+  size_t first_line_;
   const char* read_to_;
   Json root_;
   std::vector<Json*> open_;  // the containers around the present place; a parent does not grow while a child is open
@@ -149,15 +150,15 @@ class Builder : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& origin, const JsonLimits& limits) {
+Json parse_json(std::string_view text, const std::string& origin, const JsonLimits& limits, size_t first_line) {
   if (text.size() > limits.max_bytes) {
     fail(ExitCode::kData, "{}: {} bytes of JSON; expected at most {}", origin, text.size(), limits.max_bytes);
   }
   // nlohmann takes a zero byte for the end and would ignore what follows.
   if (const size_t zero = text.find('\0'); zero != std::string_view::npos) {
-    fail(ExitCode::kData, "{}:{}: a zero byte; expected JSON text", origin, place(text, zero));
+    fail(ExitCode::kData, "{}:{}: a zero byte; expected JSON text", origin, place(text, zero, first_line));
   }
-  return Builder(text, origin, limits.max_depth).parse();
+  return Builder(text, origin, limits.max_depth, first_line).parse();
 }
 
 std::string quote_json(std::string_view text) {

@@ -28,16 +28,28 @@ void check_holds_a_window(std::string_view role, int64_t token_count, int64_t se
        role, token_count, sequence_length + 1, sequence_length);
 }
 
-EvaluationWindows::EvaluationWindows(int64_t token_count, int64_t sequence_length) : sequence_length_(sequence_length) {
+EvaluationWindows::EvaluationWindows(int64_t token_count, int64_t sequence_length, std::optional<int64_t> stride)
+    : targets_(token_count - 1), sequence_length_(sequence_length), stride_(stride.value_or(sequence_length)) {
   check_holds_a_window("validation", token_count, sequence_length);
-  size_ = (token_count - 1) / sequence_length;
+  SLM_CHECK(stride_ >= 1 && stride_ <= sequence_length);
+  if (!stride) targets_ -= targets_ % sequence_length;
+  size_ = 1 + (targets_ - sequence_length + stride_ - 1) / stride_;
+}
+
+EvaluationWindow EvaluationWindows::window(int64_t index) const {
+  const int64_t start = index * stride_, end = std::min(start + sequence_length_, targets_);
+  const int64_t counted = index == 0 ? 0 : start - stride_ + sequence_length_;  // by the windows before
+  return {.start = start, .length = end - start, .scored = end - counted};
 }
 
 Batch EvaluationWindows::batch(const TokenFile& tokens, int64_t first, int64_t rows) const {
   SLM_CHECK(first >= 0 && first < size_ && rows >= 1);
+  const int64_t length = window(first).length;
   std::vector<int64_t> starts;
-  for (int64_t window = first; window < std::min(first + rows, size_); ++window) starts.push_back(start(window));
-  return read_windows(tokens, starts, sequence_length_);
+  for (int64_t i = first; i < std::min(first + rows, size_) && window(i).length == length; ++i) {
+    starts.push_back(window(i).start);
+  }
+  return read_windows(tokens, starts, length);
 }
 
 }  // namespace slm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,23 +25,36 @@ Batch read_windows(const TokenFile& tokens, std::span<const int64_t> starts, int
 /// Error (kData) naming the counts where `token_count` < `sequence_length` + 1; `role` is "training" or "validation".
 void check_holds_a_window(std::string_view role, int64_t token_count, int64_t sequence_length);
 
-/// Every whole window of a text in its order, without overlap: window i has inputs i T .. i T + T - 1. A tail shorter
-/// than T targets is left out.
+/// One window of an evaluation: `length` inputs from token `start` on, each with the token that follows it as target,
+/// of which the last `scored` count.
+struct EvaluationWindow {
+  int64_t start = 0, length = 0, scored = 0;
+};
+
+/// The windows of T tokens that cover a text, in its order.
+///
+/// Without a stride they do not overlap, and a tail shorter than T targets is left out. With a stride of N <= T tokens
+/// window i begins at token i N; the first counts all its targets and each later one those that no earlier one counted,
+/// N of them, so that every target but the first T has more than T - N tokens before it. The last one ends with the
+/// text. Those are the windows of Hugging Face's guide "Perplexity of fixed-length models" for max_length T + 1, which
+/// counts a window's last target among its tokens.
 class EvaluationWindows {
  public:
   /// Error (kData) naming the counts where not even one window fits.
-  EvaluationWindows(int64_t token_count, int64_t sequence_length);
+  EvaluationWindows(int64_t token_count, int64_t sequence_length, std::optional<int64_t> stride = std::nullopt);
 
   int64_t size() const { return size_; }
-  int64_t sequence_length() const { return sequence_length_; }
-  int64_t targets() const { return size_ * sequence_length_; }
-  int64_t start(int64_t window) const { return window * sequence_length_; }
+  /// That count.
+  int64_t targets() const { return targets_; }
+  EvaluationWindow window(int64_t index) const;
 
-  /// Windows first .. min(first + rows, size()) - 1; the last batch of a text may have fewer rows.
+  /// Windows first .. min(first + rows, size()) - 1, or fewer: the text's end may leave fewer rows, and a last window
+  /// shorter than the others is alone.
   Batch batch(const TokenFile& tokens, int64_t first, int64_t rows) const;
 
  private:
-  int64_t sequence_length_;
+  int64_t targets_;
+  int64_t sequence_length_, stride_;
   int64_t size_;
 };
 

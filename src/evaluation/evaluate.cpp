@@ -12,6 +12,14 @@
 namespace slm {
 namespace {
 
+// Takes out the targets that an earlier window scores.
+void ignore_unscored(const EvaluationWindows& windows, int64_t first, Batch& batch) {
+  for (int64_t row = 0; row < batch.rows; ++row) {
+    std::fill_n(batch.targets.begin() + row * batch.length, batch.length - windows.window(first + row).scored,
+                kIgnoredTarget);
+  }
+}
+
 // Sum of losses of one batch, in nats.
 double batch_loss(Transformer& model, const Batch& batch) {
   const auto matrix = [&](const std::vector<int64_t>& ids) {
@@ -26,18 +34,23 @@ EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std
                           int64_t sequence_length, const EvaluationSettings& settings,
                           const std::function<void(double)>& on_batch) {
   const c10::InferenceMode inference;
-  const EvaluationWindows windows(tokens.size(), sequence_length);
+  const EvaluationWindows windows(tokens.size(), sequence_length, settings.stride);
   int64_t end = windows.size();
   if (settings.max_batches > 0) end = std::min(end, settings.max_batches * settings.batch_size);
   double sum = 0;
   int64_t bytes = 0;
   EvaluationResult result;
-  for (int64_t first = 0; first < end; first += settings.batch_size) {
-    const auto batch = windows.batch(tokens, first, std::min(settings.batch_size, end - first));
+  for (int64_t first = 0; first < end;) {
+    auto batch = windows.batch(tokens, first, std::min(settings.batch_size, end - first));
+    ignore_unscored(windows, first, batch);
     sum += batch_loss(model, batch);
-    result.tokens += batch.rows * batch.length;
-    for (const int64_t id : batch.targets) bytes += token_bytes[static_cast<size_t>(id)];
-    if (on_batch) on_batch(static_cast<double>(first + batch.rows) / static_cast<double>(end));
+    for (const int64_t id : batch.targets) {
+      if (id == kIgnoredTarget) continue;
+      ++result.tokens;
+      bytes += token_bytes[static_cast<size_t>(id)];
+    }
+    first += batch.rows;
+    if (on_batch) on_batch(static_cast<double>(first) / static_cast<double>(end));
   }
   result.loss = sum / static_cast<double>(result.tokens);
   result.perplexity = std::exp(result.loss);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "data/batch.h"
@@ -19,13 +20,14 @@ struct EvaluationResult {
 };
 
 struct EvaluationSettings {
-  int64_t batch_size = 8;   // windows in one forward pass
-  int64_t max_batches = 0;  // 0: the whole text
+  int64_t batch_size = 8;                        // windows in one forward pass
+  int64_t max_batches = 0;                       // 0: the whole text
+  std::optional<int64_t> stride = std::nullopt;  // tokens from a window's beginning to the next; none: no overlap
 };
 
-/// Scores the text's windows of T tokens in their order, without overlap (each token sees at most T - 1 before it); a
-/// tail shorter than a window is left out. `token_bytes` holds each id's length in bytes (token_byte_counts).
-/// `on_batch` hears the share that is done.
+/// Scores the text's EvaluationWindows of T tokens in their order: without a stride each token sees at most T - 1
+/// before it and a tail shorter than a window is left out; with one every token but the first is scored, once.
+/// `token_bytes` holds each id's length in bytes (token_byte_counts). `on_batch` hears the share that is done.
 EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std::vector<int32_t>& token_bytes,
                           int64_t sequence_length, const EvaluationSettings& settings,
                           const std::function<void(double share)>& on_batch = {});

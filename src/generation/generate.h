@@ -1,4 +1,4 @@
-// Continuing a text, token by token, with a key/value cache.
+// Continuing texts: prompts in, text out, ended by a stop string, an end-of-text token or a number of tokens.
 #pragma once
 
 #include <functional>
@@ -13,27 +13,32 @@
 
 namespace slm {
 
-/// Draws `count` tokens after `prompt` (at least one id), calling `on_token` with each; ends early where it returns
-/// false. Where the context is full, the newer half of it is kept and read again.
-void generate_tokens(Transformer& model, std::span<const int32_t> prompt, int64_t count,
-                     const SamplingSettings& sampling, const std::function<bool(int32_t)>& on_token);
-
 struct GenerationSettings {
   int64_t max_tokens = 200;
   SamplingSettings sampling;
-  std::vector<std::string> stop;  // the text ends before the first of them
+  std::vector<std::string> stop;     // the text ends before the first of them
+  std::vector<int32_t> end_of_text;  // ids that end the text and stand for none
 };
 
-enum class FinishReason { kLength, kStop };
+enum class FinishReason { kLength, kStop, kEndOfText };
+
+/// length, stop or end_of_text
+std::string_view name_of(FinishReason reason);
 
 struct Generation {
-  std::vector<int32_t> ids;  // without the prompt
-  std::string text;          // without the prompt
+  std::vector<int32_t> ids;  // everything drawn, without the prompt
+  std::string text;          // without the prompt, the stop string and the end of text
   FinishReason reason = FinishReason::kLength;
 };
 
-/// Continues `prompt` (not empty). `on_text` is told of the text as it grows, whole characters only.
-Generation generate_text(Transformer& model, const Tokenizer& tokenizer, std::string_view prompt,
-                         const GenerationSettings& settings, const std::function<void(std::string_view)>& on_text = {});
+/// A prompt's ids. Error (kData), beginning with `origin`, where the tokenizer lacks a character; kUsage where the
+/// prompt is empty.
+std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view prompt, std::string_view origin);
+
+/// Continues prompts (not empty) side by side. `on_text` is told of each row's text as it grows, whole characters only.
+std::vector<Generation> generate_texts(Transformer& model, const Tokenizer& tokenizer,
+                                       std::span<const std::vector<int32_t>> prompts,
+                                       const GenerationSettings& settings,
+                                       const std::function<void(size_t row, std::string_view)>& on_text = {});
 
 }  // namespace slm

@@ -1,5 +1,7 @@
 #include "generation/sampler.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -38,7 +40,30 @@ std::vector<double> sampling_distribution(std::span<const float> logits, const S
   return probabilities;
 }
 
-int32_t Sampler::next(std::span<const float> logits) {
+void penalize_repetition(std::span<float> logits, std::span<const int32_t> context, double penalty) {
+  const auto factor = static_cast<float>(penalty);
+  std::vector<bool> done(logits.size());
+  for (const int32_t id : context) {
+    const auto place = static_cast<size_t>(id);
+    if (place >= logits.size() || done[place]) continue;
+    done[place] = true;
+    auto& logit = logits[place];
+    logit = logit < 0 ? logit * factor : logit / factor;
+  }
+}
+
+Sampler::Sampler(const SamplingSettings& settings, uint64_t row)
+    : settings_(settings),
+      stream_(derive_key(settings.seed, row == 0 ? "sampling" : fmt::format("sampling row {}", row))) {}
+
+int32_t Sampler::next(std::span<const float> logits, std::span<const int32_t> context) {
+  if (settings_.repetition_penalty == 1) return draw(logits);
+  std::vector<float> penalized(logits.begin(), logits.end());
+  penalize_repetition(penalized, context, settings_.repetition_penalty);
+  return draw(penalized);
+}
+
+int32_t Sampler::draw(std::span<const float> logits) {
   if (settings_.temperature == 0) return greedy_token(logits);
   const auto probabilities = sampling_distribution(logits, settings_);
   double rest = stream_.uniform();

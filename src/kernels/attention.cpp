@@ -18,4 +18,9 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
                                           /*scale=*/std::nullopt, /*enable_gqa=*/grouped);
 }
 
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
+  return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, /*is_causal=*/false,
+                                          /*scale=*/std::nullopt, /*enable_gqa=*/q.size(1) != k.size(1));
+}
+
 }  // namespace slm

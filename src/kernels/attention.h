@@ -1,4 +1,4 @@
-// Scaled dot-product attention with a causal mask.
+// Scaled dot-product attention with a causal mask, or one of the caller's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,5 +8,9 @@ namespace slm {
 /// softmax(q k^T / sqrt(D) + causal mask) v: q (B, H, T, D) are the last T of the S tokens of k, v (B, G, S, D), H a
 /// multiple of G (query head h reads head h / (H / G)); the result is (B, H, T, D). Differentiable.
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
+
+/// The same with a mask (B, 1, T, S) of bool in place of the causal one: true where a query sees a key, at least one a
+/// query. k and v hold finite numbers where no query sees them, too.
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask);
 
 }  // namespace slm

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "kernels/attention.h"
+#include "kernels/rope.h"
 
 namespace slm {
 namespace {
@@ -46,9 +47,9 @@ at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context
     q = query_norm_->forward(q);
     k = key_norm_->forward(k);
   }
-  if (context.rope) {
-    q = context.rope->rotate(q, context.first_position);
-    k = context.rope->rotate(k, context.first_position);
+  if (context.angles) {
+    q = rotate(q, context.angles->cos, context.angles->sin);
+    k = rotate(k, context.angles->cos, context.angles->sin);
   }
   const auto y = context.cache ? context.cache->attend(layer_, q, k, v) : causal_attention(q, k, v);
   return output_->forward(merge_heads(y));  // (B, T, C)

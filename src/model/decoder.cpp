@@ -28,14 +28,14 @@ void Decoder::fuse_projections() {
 }
 
 at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout) {
-  ForwardContext context{.rope = rope_ ? &*rope_ : nullptr,
-                         .first_position = cache ? cache->length() : 0,
-                         .cache = cache,
-                         .tap = tap,
-                         .dropout = dropout};
+  const int64_t tokens = ids.size(1);  // T
+  const auto positions = cache ? cache->next_positions(tokens) : Positions{};
+  ForwardContext context{.angles = std::nullopt, .cache = cache, .tap = tap, .dropout = dropout};
+  if (rope_) context.angles = rope_->angles(positions, tokens);
   auto x = token_embedding_->forward(ids);  // (B, T, C)
   if (position_embedding_) {
-    x = x + position_embedding_->forward(at::arange(context.first_position, context.first_position + ids.size(1)));
+    x = x + position_embedding_->forward(
+                positions.each.defined() ? positions.each : at::arange(positions.first, positions.first + tokens));
   }
   x = context.join("hidden.embeddings", x);
   for (const auto& block : blocks_) {

@@ -1,6 +1,7 @@
 // What every block of one forward pass shares.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "model/dropout_place.h"
@@ -11,9 +12,8 @@
 namespace slm {
 
 struct ForwardContext {
-  const Rope* rope = nullptr;  // null with learned positions
-  int64_t first_position = 0;  // of the first token of x
-  KvCache* cache = nullptr;    // null: attention within x alone
+  std::optional<RopeAngles> angles;  // of the tokens' positions; nothing with learned positions
+  KvCache* cache = nullptr;          // null: attention within x alone
   const Tap* tap = nullptr;
   DropoutPlace dropout = {};
 

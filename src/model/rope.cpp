@@ -3,12 +3,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/clamp.h>
+#include <ATen/ops/embedding.h>
 #include <ATen/ops/outer.h>
 #include <ATen/ops/pow.h>
 
 #include <numbers>
-
-#include "kernels/rope.h"
 
 namespace slm {
 namespace {
@@ -33,9 +32,11 @@ Rope::Rope(int64_t max_length, int64_t head_dim, double theta, const std::option
   sin_ = angles.sin().to(at::kFloat);
 }
 
-at::Tensor Rope::rotate(const at::Tensor& x, int64_t first_position) const {
-  const int64_t length = x.size(2);
-  return slm::rotate(x, cos_.narrow(0, first_position, length), sin_.narrow(0, first_position, length));
+RopeAngles Rope::angles(const Positions& positions, int64_t tokens) const {
+  if (!positions.each.defined()) {
+    return {cos_.narrow(0, positions.first, tokens), sin_.narrow(0, positions.first, tokens)};
+  }
+  return {at::embedding(cos_, positions.each).unsqueeze(1), at::embedding(sin_, positions.each).unsqueeze(1)};
 }
 
 }  // namespace slm

@@ -6,9 +6,16 @@
 
 #include <optional>
 
+#include "model/positions.h"
 #include "model/transformer_config.h"
 
 namespace slm {
+
+/// What kernels/rope.h rotates by: cosines and sines at the tokens' positions, (T, D / 2), or (B, 1, T, D / 2) where
+/// the rows' positions differ.
+struct RopeAngles {
+  at::Tensor cos, sin;
+};
 
 class Rope {
  public:
@@ -19,8 +26,8 @@ class Rope {
   /// 2024: apply_scaling in its released model.py; rope_type llama3 of transformers).
   Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling = {});
 
-  /// Rotates x (B, H, T, D), whose tokens stand at positions first .. first + T - 1.
-  at::Tensor rotate(const at::Tensor& x, int64_t first_position) const;
+  /// The angles of T tokens a row.
+  RopeAngles angles(const Positions& positions, int64_t tokens) const;
 
  private:
   at::Tensor cos_, sin_;  // (max_length, D / 2) float32, computed in float64

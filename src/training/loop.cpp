@@ -42,17 +42,24 @@ TrainingLoop::TrainingLoop(TrainingSetup& setup)
 }
 
 TrainingOutcome TrainingLoop::run(const StopSignals& signals) {
-  while (progress_.step < setup_.total_steps && signals.requested() == 0) {
+  const int64_t first_step = progress_.step;
+  while (!has_ended() && signals.requested() == 0) {
     one_step();
-    const int64_t step = progress_.step, last = setup_.total_steps;
+    const int64_t step = progress_.step;
     is_best_ = false;
-    if (setup_.data.validation && due(step, config_.eval_steps, last)) evaluate_now();
+    if (setup_.data.validation && due(step, config_.eval_steps, setup_.total_steps)) evaluate_now();
+    const int64_t last = has_ended() ? step : setup_.total_steps;
     if (config_.sample_steps > 0 && due(step, config_.sample_steps, last)) sample_now();
     if (due(step, config_.save_steps, last)) save_now();
   }
+  if (has_ended() && progress_.step < setup_.total_steps) {
+    line_.clear();
+    log_info("step {}: ended early: {} evaluations in a row without a loss below {:.4f} (early_stopping_evals)",
+             progress_.step, progress_.evaluations_since_lowest, progress_.lowest_loss.value_or(0));
+  }
   outcome_.signal = signals.requested();
   if (outcome_.signal != 0 && progress_.step > 0 && !store_.holds(progress_.step)) save_now();
-  if (progress_.step == setup_.total_steps) write_memory();
+  if (has_ended() && progress_.step > first_step) write_memory();
   line_.clear();
   return outcome_;
 }
@@ -138,8 +145,10 @@ void TrainingLoop::log_step(const StepResult& result, double rate, double second
 void TrainingLoop::evaluate_now() {
   const auto start = Clock::now();
   const auto result = evaluate(*setup_.loaded.model, *setup_.data.validation, setup_.data.token_bytes,
-                               *config_.model.max_sequence_length, {*config_.micro_batch_size, config_.eval_batches});
+                               *config_.model.max_sequence_length,
+                               {.batch_size = *config_.micro_batch_size, .max_batches = config_.eval_batches});
   is_best_ = std::isfinite(result.loss) && (!progress_.best_loss || result.loss < *progress_.best_loss);
+  count_evaluation(result.loss);
   outcome_.evaluation = result;
   nlohmann::ordered_json row{{"type", "evaluation"},
                              {"step", progress_.step},
@@ -163,15 +172,32 @@ void TrainingLoop::evaluate_now() {
   log_info(text);
 }
 
+void TrainingLoop::count_evaluation(double loss) {
+  const bool is_lowest = std::isfinite(loss) && (!progress_.lowest_loss || loss < *progress_.lowest_loss);
+  if (is_lowest) progress_.lowest_loss = loss;
+  progress_.evaluations_since_lowest = is_lowest ? 0 : progress_.evaluations_since_lowest + 1;
+}
+
+bool TrainingLoop::has_ended() const {
+  const auto& limit = config_.early_stopping_evals;
+  return progress_.step >= setup_.total_steps || (limit && progress_.evaluations_since_lowest >= *limit);
+}
+
 void TrainingLoop::sample_now() {
-  std::string text;
+  const auto& tokenizer = *setup_.data.tokenizer;
+  const GenerationSettings settings{
+      .max_tokens = kSampleTokens,
+      .sampling = {.temperature = kSampleTemperature, .seed = static_cast<uint64_t>(config_.seed)},
+      .stop = {},
+      .end_of_text = {}};
+  std::vector<std::vector<int32_t>> prompts;
   for (const auto& prompt : config_.sample_prompts) {
-    const GenerationSettings settings{
-        .max_tokens = kSampleTokens,
-        .sampling = {.temperature = kSampleTemperature, .seed = static_cast<uint64_t>(config_.seed)},
-        .stop = {}};
-    const auto sample = generate_text(*setup_.loaded.model, *setup_.data.tokenizer, prompt, settings);
-    text += fmt::format("{}{}\n\n", prompt, sample.text);
+    prompts.push_back(encode_prompt(tokenizer, prompt, "sample_prompts"));
+  }
+  const auto samples = generate_texts(*setup_.loaded.model, tokenizer, prompts, settings);
+  std::string text;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    text += fmt::format("{}{}\n\n", config_.sample_prompts[i], samples[i].text);
   }
   std::filesystem::create_directories(setup_.folder.samples());
   write_file_atomically(setup_.folder.samples() / fmt::format("step-{:06}.txt", progress_.step), text);

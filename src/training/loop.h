@@ -35,6 +35,8 @@ class TrainingLoop {
   void check_finite(const StepResult& result);
   void log_step(const StepResult& result, double learning_rate, double seconds);
   void evaluate_now();
+  void count_evaluation(double loss);
+  bool has_ended() const;
   void sample_now();
   void save_now();
 

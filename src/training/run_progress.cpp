@@ -23,6 +23,12 @@ T field(const nlohmann::json& json, const char* key, const std::string& origin) 
   }
 }
 
+// Of a key that early checkpoints lack.
+template <class T>
+T field_or(const nlohmann::json& json, const char* key, T missing, const std::string& origin) {
+  return json.contains(key) ? field<T>(json, key, origin) : missing;
+}
+
 }  // namespace
 
 std::string new_run_id() {
@@ -41,6 +47,8 @@ nlohmann::ordered_json to_json(const RunProgress& p) {
           {"optimizer_steps", p.optimizer_steps},
           {"skipped_in_a_row", p.skipped_in_a_row},
           {"best", best},
+          {"lowest_loss", p.lowest_loss ? nlohmann::ordered_json(*p.lowest_loss) : nlohmann::ordered_json()},
+          {"evaluations_since_lowest", p.evaluations_since_lowest},
           {"seconds", p.seconds},
           {"data_hash", p.data_hash}};
 }
@@ -58,12 +66,16 @@ RunProgress read_run_progress(const std::filesystem::path& path) {
                 .optimizer_steps = field<int64_t>(json, "optimizer_steps", origin),
                 .skipped_in_a_row = field<int64_t>(json, "skipped_in_a_row", origin),
                 .best_loss = std::nullopt,
+                .lowest_loss = std::nullopt,
+                .evaluations_since_lowest = field_or<int64_t>(json, "evaluations_since_lowest", 0, origin),
                 .seconds = field<double>(json, "seconds", origin),
                 .data_hash = field<std::string>(json, "data_hash", origin)};
   if (const auto best = field<nlohmann::json>(json, "best", origin); !best.is_null()) {
     p.best_step = field<int64_t>(best, "step", origin);
     p.best_loss = field<double>(best, "loss", origin);
   }
+  const auto lowest = field_or<nlohmann::json>(json, "lowest_loss", nullptr, origin);
+  p.lowest_loss = lowest.is_null() ? p.best_loss : std::optional(field<double>(json, "lowest_loss", origin));
   return p;
 }
 

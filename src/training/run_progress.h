@@ -18,8 +18,10 @@ struct RunProgress {
   int64_t skipped_in_a_row = 0;
   int64_t best_step = 0;  // of the best checkpoint; 0: none yet
   std::optional<double> best_loss;
-  double seconds = 0;     // spent in training, over all its parts
-  std::string data_hash;  // of tokenizer and tokens
+  std::optional<double> lowest_loss;     // of all evaluations, saved or not
+  int64_t evaluations_since_lowest = 0;  // in a row without a new one
+  double seconds = 0;                    // spent in training, over all its parts
+  std::string data_hash;                 // of tokenizer and tokens
 };
 
 /// A name for a new run, from the clock and the process.

@@ -199,7 +199,8 @@ TrainingSetup set_up_training(TrainingConfig config) {
   setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));
-  setup.progress = {.run_id = new_run_id(), .best_loss = std::nullopt, .data_hash = setup.data.hash};
+  setup.progress = {
+      .run_id = new_run_id(), .best_loss = std::nullopt, .lowest_loss = std::nullopt, .data_hash = setup.data.hash};
   if (checkpoint) {
     restore(setup, *checkpoint);
   } else if (parent) {

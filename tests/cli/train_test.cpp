@@ -307,6 +307,37 @@ TEST_F(TrainCommand, AWsdRunCanBeMadeLongerBeforeItsDecayAndNotAfter) {
   EXPECT_EQ(train(long_run).exit_code, 0);
 }
 
+TEST_F(TrainCommand, EndsEarlyAndSavedAfterEvaluationsWithoutALowerLossWhereverItWasResumed) {
+  const std::vector<std::string> plateau{"learning_rate=0", "max_steps=40", "eval_steps=2", "save_steps=3"};
+  auto stopping = plateau;
+  stopping.push_back("early_stopping_evals=4");
+  auto whole = stopping;
+  whole.push_back(to("whole"));
+  const auto result = train(whole);
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_NE(result.error.find("step 10: ended early: 4 evaluations in a row without a loss below"), std::string::npos)
+      << result.error;
+  EXPECT_TRUE(fs::exists(run("whole") / "checkpoints/step-000010/manifest.json"));
+  EXPECT_EQ(metrics(run("whole")).back()["step"], 10);
+
+  for (const char* step : {"step-000003", "step-000006", "step-000009", "step-000010"}) {
+    fs::remove_all(run("again"));
+    fs::copy(run("whole"), run("again"), fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    const auto checkpoint = (run("again") / "checkpoints" / step).string();
+    auto again = stopping;
+    again.insert(again.end(), {to("again"), "resume=" + checkpoint});
+    const auto resumed = train(again);
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.error;
+    EXPECT_NE(resumed.error.find("step 10: ended early"), std::string::npos) << step << resumed.error;
+    EXPECT_EQ(state(run("again") / "checkpoints/step-000010"), state(run("whole") / "checkpoints/step-000010")) << step;
+    EXPECT_EQ(metrics(run("again")), metrics(run("whole"))) << step;
+  }
+  auto longer = plateau;
+  longer.insert(longer.end(), {to("whole"), "resume=must"});
+  ASSERT_EQ(train(longer).exit_code, 0);
+  EXPECT_TRUE(fs::exists(run("whole") / "checkpoints/step-000040"));
+}
+
 TEST_F(TrainCommand, SamplesAreWritten) {
   ASSERT_EQ(train({"sample_steps=6", "sample_prompts=[It was]"}).exit_code, 0);
   EXPECT_TRUE(read_file(run() / "samples/step-000012.txt").starts_with("It was"));

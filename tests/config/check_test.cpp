@@ -113,6 +113,19 @@ TEST(ConfigCheck, SamplesNeedPrompts) {
             "a.yaml:9:1: sample_prompts: missing; sample_steps needs at least one prompt");
 }
 
+TEST(ConfigCheck, EarlyStoppingNeedsEvaluations) {
+  EXPECT_EQ(message_with("early_stopping_evals: 3\n"), "no error");
+  EXPECT_EQ(message_with("early_stopping_evals: 3\neval_steps: 0\n"),
+            "a.yaml:9:1: early_stopping_evals: has no effect with eval_steps 0; remove it (as an override: "
+            "early_stopping_evals=null)");
+  EXPECT_EQ(
+      message_for(
+          "output_dir: a\nmax_steps: 1000\nmodel: {n_layers: 1, n_heads: 1, d_model: 8, max_sequence_length: 8}\n"
+          "data: {train: b, validation_fraction: 0}\nearly_stopping_evals: 3\n"),
+      "a.yaml:5:1: early_stopping_evals: has no effect with data.validation_fraction 0; remove it (as an override: "
+      "early_stopping_evals=null)");
+}
+
 TEST(ConfigCheck, AValueThatCannotBeReadHasNoContradictions) {
   EXPECT_EQ(message_with("micro_batch_size: x\ntokens_per_step: 7\nlr_scheduler_type: y\nmin_lr_ratio: 0.5\n"),
             "a.yaml:9:19: micro_batch_size: found 'x', expected a whole number, at least 1 and at most 1000000\n"

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "core/error_of.h"
+#include "core/file.h"
+#include "core/json_lines.h"
+#include "core/temporary_folder.h"
 
 namespace slm {
 
@@ -40,6 +43,25 @@ TEST(Json, RefusesAKeyThatStandsTwiceAndNamesItsPlace) {
             R"(a.json:1:20: key "q\"\\" stands twice; expected it once)");
   EXPECT_EQ(refusal(R"({"a": 1, "\u0061": 2})"), R"(a.json:1:10: key "a" stands twice; expected it once)");
   EXPECT_EQ(refusal(R"([{"a": 1}, {"a": 1, "b": {"a": 1}}])"), "accepted");
+}
+
+TEST(JsonLines, AnErrorNamesFileLineAndColumn) {
+  const TemporaryFolder folder;
+  const auto message = [&](const std::string& text) {
+    write_file_atomically(folder / "a.jsonl", text);
+    const auto prefix = (folder / "a.jsonl").string();
+    const auto found = message_of([&] { read_json_lines(folder / "a.jsonl"); });
+    return found.starts_with(prefix) ? found.substr(prefix.size()) : found;
+  };
+  EXPECT_EQ(message("{\"a\": 1}\n\n  {\"a\": 2}\r\n{}"), "no error");
+  EXPECT_EQ(message("{}\n{\"a\": 1, \"a\": 2}\n"), ":2:10: key \"a\" stands twice; expected it once");
+  EXPECT_EQ(message("{}\n\n[]\n"), ":3: expected a JSON object");
+  EXPECT_EQ(message(" \n"), ": no line of JSON; expected an object a line");
+  write_file_atomically(folder / "a.jsonl", "\n{\"x\": [7]}\n");
+  const auto lines = read_json_lines(folder / "a.jsonl");
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0].origin, (folder / "a.jsonl").string() + ":2");
+  EXPECT_EQ(lines[0].value["x"][0], 7);
 }
 
 TEST(Json, CountsColumnsInCharacters) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <numeric>
 #include <thread>
 
@@ -36,7 +37,7 @@ TEST(Batch, TargetsAreInputsShiftedByOne) {
 TEST(EvaluationWindows, HaveAsManyTargetsAsTheReferenceStudy) {
   const EvaluationWindows windows(111'540, 64);
   EXPECT_EQ(windows.targets(), 111'488);
-  EXPECT_EQ(windows.start(windows.size() - 1), (windows.size() - 1) * 64);
+  EXPECT_EQ(windows.window(windows.size() - 1).start, (windows.size() - 1) * 64);
 }
 
 TEST(EvaluationWindows, CoverTheTextOnceInOrderAndDropTheTail) {
@@ -58,6 +59,40 @@ TEST(EvaluationWindows, CoverTheTextOnceInOrderAndDropTheTail) {
   EXPECT_EQ(inputs, expected);
   std::iota(expected.begin(), expected.end(), 1);
   EXPECT_EQ(targets, expected);
+}
+
+// The loop of Hugging Face's guide "Perplexity of fixed-length models", in its terms: [begin, end) and trg_len.
+TEST(EvaluationWindows, WithAStrideAreThoseOfTheGuide) {
+  for (const auto& [tokens, max_length, stride] : std::vector<std::array<int64_t, 3>>{
+           {100, 17, 4}, {100, 17, 16}, {101, 17, 5}, {17, 17, 3}, {18, 17, 16}, {20, 17, 1}}) {
+    const EvaluationWindows windows(tokens, max_length - 1, stride);
+    int64_t index = 0, previous_end = 0, scored = 0;
+    for (int64_t begin = 0; begin < tokens; begin += stride, ++index) {
+      const int64_t end = std::min(begin + max_length, tokens);
+      const int64_t target_length = end - previous_end;
+      ASSERT_LT(index, windows.size());
+      const auto window = windows.window(index);
+      EXPECT_EQ(window.start, begin);
+      EXPECT_EQ(window.start + window.length + 1, end);
+      EXPECT_EQ(window.scored, index == 0 ? target_length - 1 : target_length);  // the first token has no prediction
+      scored += window.scored;
+      previous_end = end;
+      if (end == tokens) break;
+    }
+    EXPECT_EQ(windows.size(), index + 1);
+    EXPECT_EQ(scored, tokens - 1);
+    EXPECT_EQ(windows.targets(), tokens - 1);
+  }
+}
+
+TEST(EvaluationWindows, AShorterLastWindowIsABatchOfItsOwn) {
+  const TemporaryFolder folder;
+  const auto tokens = counting_file(folder, 20, 20);
+  const EvaluationWindows windows(tokens->size(), 8, 4);
+  ASSERT_EQ(windows.size(), 4);
+  EXPECT_EQ(windows.batch(*tokens, 0, 8).rows, 3);
+  const Batch last = windows.batch(*tokens, 3, 8);
+  EXPECT_EQ(last.targets, (std::vector<int64_t>{13, 14, 15, 16, 17, 18, 19}));
 }
 
 TEST(EvaluationWindows, ATextShorterThanAWindowIsAnErrorWithTheCounts) {

@@ -1,8 +1,11 @@
 #include "generation/sampler.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+
+#include "model/golden.h"
 
 namespace slm {
 namespace {
@@ -52,6 +55,36 @@ TEST(Sampler, DrawsFollowTheDistribution) {
     const double deviation = std::sqrt(kDraws * p[i] * (1 - p[i]));
     EXPECT_NEAR(counts[i], kDraws * p[i], 5 * deviation) << i;
   }
+}
+
+TEST(Sampler, RepetitionPenaltyEqualsHuggingFacesProcessor) {
+  const Golden golden("generation/repetition_penalty.safetensors");
+  auto logits = golden["logits"].clone();
+  const auto context = golden["context"].to(at::kInt);
+  const auto values = std::span(logits.data_ptr<float>(), static_cast<size_t>(logits.numel()));
+  const auto ids = std::span(context.const_data_ptr<int32_t>(), static_cast<size_t>(context.numel()));
+  penalize_repetition(values, ids, golden["penalty"].item<double>());
+  EXPECT_TRUE(close(logits, golden["penalized"], 0));
+  EXPECT_FALSE(close(logits, golden["logits"], 0));
+}
+
+TEST(Sampler, RepetitionPenaltyLooksAtTheContextOnly) {
+  Sampler sampler({.temperature = 0, .repetition_penalty = 2});
+  EXPECT_EQ(sampler.next(kLogits), 1);
+  EXPECT_EQ(sampler.next(kLogits, std::vector<int32_t>{4, 1}), 3);
+  EXPECT_EQ(sampler.next(kLogits, std::vector<int32_t>{1, 3, 1}), 2);
+}
+
+TEST(Sampler, TheRowDecidesTheDrawsToo) {
+  const auto draws = [](uint64_t row) {
+    Sampler sampler({.seed = 1}, row);
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 50; ++i) ids.push_back(sampler.next(kLogits));
+    return ids;
+  };
+  EXPECT_EQ(draws(0), draws(0));
+  EXPECT_NE(draws(0), draws(1));
+  EXPECT_NE(draws(1), draws(2));
 }
 
 TEST(Sampler, TheSeedDecidesTheDraws) {

@@ -3,7 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "checkpoint/model_folder.h"
-#include "generation/generate.h"
+#include "generation/generate_tokens.h"
 #include "kernels/token_loss.h"
 #include "model/golden.h"
 #include "model/hugging_face/tensor_layout.h"
@@ -84,7 +84,7 @@ TEST_P(HuggingFaceGolden, GreedyContinuationsMatchWithTheCache) {
   for (int64_t row = 0; row < prompts.size(0); ++row) {
     std::vector<int32_t> prompt, drawn;
     for (int64_t t = 0; t < prompts.size(1); ++t) prompt.push_back(prompts[row][t].item<int32_t>());
-    generate_tokens(*loaded.model, prompt, ids.size(1), {.temperature = 0}, [&](int32_t id) {
+    generate_tokens(*loaded.model, {&prompt, 1}, ids.size(1), {.temperature = 0}, [&](size_t, int32_t id) {
       drawn.push_back(id);
       return true;
     });
@@ -98,7 +98,7 @@ TEST_P(HuggingFaceGolden, CachedLogitsMatchStepByStep) {
   const auto& config = loaded.model->config();
   const c10::InferenceMode inference;
   const auto prompts = expected["input_ids"], ids = expected["generate.ids"];
-  FloatKvCache cache(config.n_layers, prompts.size(0), config.n_kv_heads, config.head_dim, config.max_sequence_length);
+  FloatKvCache cache(config.n_layers, prompts.size(0), config.max_sequence_length);
   auto input = prompts;
   for (int64_t step = 0; step < ids.size(1); ++step) {
     const auto hidden = loaded.model->hidden(input, &cache);
