@@ -291,7 +291,7 @@ TEST_F(TrainedModel, ChoicesAreScoredByTheLogitsOfContextAndChoice) {
         text += token["text"];
       }
       EXPECT_NEAR(choice["log_probability"].get<double>(), sum, 1e-4);
-      EXPECT_EQ(text, (spaced ? " " : "") + choice["text"].get<std::string>());
+      EXPECT_EQ(text, std::string(spaced ? " " : "").append(choice["text"].get<std::string>()));
       EXPECT_EQ(choice["bytes"], choice["text"].get<std::string>().size());
     }
   }
