@@ -9,18 +9,21 @@
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "config/load.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "data/prepare.h"
 #include "data/stories/stories.h"
 #include "evaluation/probe_scores.h"
+#include "kernels/device.h"
 
 namespace slm::cli {
 namespace {
 
 struct EvaluateArguments {
   std::string checkpoint, data;
+  std::optional<std::string> device;
   int64_t length = 0, batch_size = 8;
   bool json = false;
 };
@@ -92,7 +95,7 @@ void print_json(const EvaluationResult& result, const PreparedData& data, const 
 void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
   const int64_t longest = loaded.model->config().max_sequence_length;
   const int64_t length = arguments.length == 0 ? longest : arguments.length;
   if (length > longest) {
@@ -125,6 +128,7 @@ void add_evaluate(CLI::App& app, int&) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
+  add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm evaluate runs/quickstart\n"

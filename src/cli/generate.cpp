@@ -8,20 +8,23 @@
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "core/error.h"
+#include "kernels/device.h"
 
 namespace slm::cli {
 namespace {
 
 struct GenerateArguments {
   std::string checkpoint, prompt;
+  std::optional<std::string> device;
   GenerationSettings settings{.max_tokens = 200, .sampling = {.temperature = 0.8}, .stop = {}};
 };
 
 void run_generate(const GenerateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   const auto show = [](std::string_view text) {
     fmt::print("{}", text);
@@ -55,6 +58,7 @@ void add_generate(CLI::App& app, int&) {
   command->add_option("--seed", sampling.seed, "The same seed draws the same text")->capture_default_str();
   command->add_option("--stop", settings.stop, "End before this text; may be given several times")
       ->allow_extra_args(false);
+  add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm generate runs/quickstart --prompt \"Once\" --max-tokens 300\n"

@@ -15,7 +15,7 @@ namespace {
 // Sum of losses of one batch, in nats.
 double batch_loss(Transformer& model, const Batch& batch) {
   const auto matrix = [&](const std::vector<int64_t>& ids) {
-    return at::tensor(ids, at::kLong).view({batch.rows, batch.length});
+    return at::tensor(ids, at::kLong).view({batch.rows, batch.length}).to(model.device());
   };
   return token_loss_sum(model.logits(matrix(batch.inputs)), matrix(batch.targets)).item<double>();
 }

@@ -50,11 +50,12 @@ std::vector<double> continuation_losses(Transformer& model, const std::vector<Se
       if (t >= size - scored) target[row * length + t] = ids[static_cast<size_t>(t) + 1];
     }
   }
-  const auto losses = at::cross_entropy_loss(model.logits(inputs).flatten(0, 1), targets.flatten(), {},
-                                             at::Reduction::None, kIgnoredTarget)
-                          .view({rows, length})
-                          .sum(1)
-                          .to(at::kDouble);
+  const auto logits = model.logits(inputs.to(model.device())).flatten(0, 1);
+  const auto losses =
+      at::cross_entropy_loss(logits, targets.flatten().to(model.device()), {}, at::Reduction::None, kIgnoredTarget)
+          .view({rows, length})
+          .sum(1)
+          .to(at::kCPU, at::kDouble);
   return {losses.data_ptr<double>(), losses.data_ptr<double>() + rows};
 }
 

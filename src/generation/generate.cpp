@@ -14,14 +14,15 @@ namespace {
 // Reads `ids` into the cache and returns the last one's logits.
 at::Tensor next_logits(Transformer& model, std::span<const int32_t> ids, KvCache& cache) {
   std::vector<int64_t> wide(ids.begin(), ids.end());
-  const auto input = at::tensor(wide, at::kLong).unsqueeze(0);         // (1, T)
-  const auto hidden = model.hidden(input, &cache);                     // (1, T, C)
-  return model.head(hidden.select(1, hidden.size(1) - 1)).squeeze(0);  // (V)
+  const auto input = at::tensor(wide, at::kLong).unsqueeze(0).to(model.device());  // (1, T)
+  const auto hidden = model.hidden(input, &cache);                                 // (1, T, C)
+  return model.head(hidden.select(1, hidden.size(1) - 1)).squeeze(0);              // (V)
 }
 
-std::unique_ptr<KvCache> new_cache(const TransformerConfig& config) {
+std::unique_ptr<KvCache> new_cache(const Transformer& model) {
+  const auto& config = model.config();
   return std::make_unique<FloatKvCache>(config.n_layers, 1, config.n_kv_heads, config.head_dim,
-                                        config.max_sequence_length);
+                                        config.max_sequence_length, model.device());
 }
 
 // The newest half of a full context, or all that fits of a long prompt.
@@ -38,7 +39,7 @@ void generate_tokens(Transformer& model, std::span<const int32_t> prompt, int64_
   SLM_CHECK(!prompt.empty());
   const c10::InferenceMode inference;
   std::vector<int32_t> context(prompt.begin(), prompt.end());
-  auto cache = new_cache(model.config());
+  auto cache = new_cache(model);
   Sampler sampler(sampling);
   at::Tensor logits;
   for (int64_t i = 0; i < count; ++i) {
@@ -46,10 +47,10 @@ void generate_tokens(Transformer& model, std::span<const int32_t> prompt, int64_
       logits = next_logits(model, std::span(context).last(1), *cache);
     } else {
       const auto kept = kept_context(context, cache->capacity(), i > 0);
-      cache = new_cache(model.config());
+      cache = new_cache(model);
       logits = next_logits(model, kept, *cache);
     }
-    logits = logits.contiguous();
+    logits = logits.cpu().contiguous();
     context.push_back(sampler.next({logits.data_ptr<float>(), static_cast<size_t>(logits.numel())}));
     if (!on_token(context.back())) return;
   }

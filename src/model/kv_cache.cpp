@@ -7,9 +7,10 @@
 
 namespace slm {
 
-FloatKvCache::FloatKvCache(int64_t n_layers, int64_t rows, int64_t n_kv_heads, int64_t head_dim, int64_t capacity)
-    : keys_(at::empty({n_layers, rows, n_kv_heads, capacity, head_dim})),
-      values_(at::empty({n_layers, rows, n_kv_heads, capacity, head_dim})) {}
+FloatKvCache::FloatKvCache(int64_t n_layers, int64_t rows, int64_t n_kv_heads, int64_t head_dim, int64_t capacity,
+                           at::Device device)
+    : keys_(at::empty({n_layers, rows, n_kv_heads, capacity, head_dim}, device)),
+      values_(at::empty({n_layers, rows, n_kv_heads, capacity, head_dim}, device)) {}
 
 at::Tensor FloatKvCache::attend(int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   const int64_t added = k.size(2), total = length_ + added;

@@ -24,7 +24,8 @@ class KvCache {
 /// Float32 keys and values, allocated once for `capacity` tokens.
 class FloatKvCache final : public KvCache {
  public:
-  FloatKvCache(int64_t n_layers, int64_t rows, int64_t n_kv_heads, int64_t head_dim, int64_t capacity);
+  FloatKvCache(int64_t n_layers, int64_t rows, int64_t n_kv_heads, int64_t head_dim, int64_t capacity,
+               at::Device device = at::kCPU);
 
   int64_t length() const override { return length_; }
   int64_t capacity() const override { return keys_.size(3); }

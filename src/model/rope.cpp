@@ -24,13 +24,14 @@ at::Tensor scaled(const at::Tensor& frequencies, const RopeScaling& scaling) {
 
 }  // namespace
 
-Rope::Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling) {
+Rope::Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling,
+           at::Device device) {
   const auto exponents = at::arange(0, head_dim, 2, at::kDouble) / static_cast<double>(head_dim);
   auto frequencies = at::pow(theta, -exponents);
   if (scaling) frequencies = scaled(frequencies, *scaling);
   const auto angles = at::outer(at::arange(max_length, at::kDouble), frequencies);
-  cos_ = angles.cos().to(at::kFloat);
-  sin_ = angles.sin().to(at::kFloat);
+  cos_ = angles.cos().to(device, at::kFloat);
+  sin_ = angles.sin().to(device, at::kFloat);
 }
 
 at::Tensor Rope::rotate(const at::Tensor& x, int64_t first_position) const {
