@@ -15,6 +15,7 @@
 #include "config/resolve.h"
 #include "core/process_memory.h"
 #include "core/rng.h"
+#include "kernels/device.h"
 #include "model/model_size.h"
 #include "training/builders.h"
 #include "training/train_step.h"
@@ -41,8 +42,9 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   resolve_defaults(config);
   at::set_num_threads(static_cast<int>(config.threads.value_or(at::get_num_threads())));
   const auto shape = transformer_config(config.model);
-  if (!config.dtype) config.dtype = resolve_dtype(shape);
-  const auto loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(config)});
+  const auto device = choose_device(config.device);
+  if (!config.dtype) config.dtype = resolve_dtype(shape, device);
+  const auto loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(config), .device = device});
   initialize_parameters(shape, *loaded.arena, 1);
   AdamW optimizer(*loaded.arena, adamw_settings(config));
   RngStream stream(1);
@@ -67,6 +69,7 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   };
   const auto size = model_size(shape);
   const nlohmann::ordered_json json{{"config", path},
+                                    {"device", describe_device(device)},
                                     {"dtype", *config.dtype},
                                     {"threads", at::get_num_threads()},
                                     {"params", size.parameters},

@@ -1,35 +1,54 @@
-# The imported target slm::libtorch: headers and the three libraries that a CPU program needs, from SLM_LIBTORCH (a
-# LibTorch folder, an installed PyTorch's torch folder, or a folder that holds one of them as torch/), by default what
-# scripts/setup put into .deps/. find_package(Torch) is not used: it enables CUDA and rewrites the architecture list.
-set(SLM_LIBTORCH "$ENV{SLM_LIBTORCH}" CACHE PATH "LibTorch or PyTorch folder (default: .deps/libtorch)")
-set(_candidates "${SLM_LIBTORCH}" "${SLM_LIBTORCH}/torch")
-if(NOT SLM_LIBTORCH)
-  set(_candidates "${CMAKE_SOURCE_DIR}/.deps/libtorch/torch")
-endif()
-foreach(_candidate IN LISTS _candidates)
-  if(EXISTS "${_candidate}/lib/libtorch_cpu.so" AND NOT _torch)
-    get_filename_component(_torch "${_candidate}" REALPATH)
+# The imported target slm::libtorch: headers and the libraries that a program needs, from SLM_LIBTORCH (a LibTorch
+# folder, an installed PyTorch's torch folder, or a folder that holds one of them as torch/), by default
+# SLM_LIBTORCH_DEFAULT. With SLM_CUDA it links the GPU libraries as well. find_package(Torch) is not used: it enables
+# CUDA and rewrites the architecture list. Sets SLM_LIBTORCH_FOLDER and SLM_NVIDIA_FOLDER, which the installed package
+# does not need; installed beside slm-config.cmake, this file finds LibTorch for programs that link slm.
+set(SLM_LIBTORCH "$ENV{SLM_LIBTORCH}" CACHE PATH "LibTorch or PyTorch folder (default: ${SLM_LIBTORCH_DEFAULT})")
+block(PROPAGATE SLM_LIBTORCH_FOLDER SLM_NVIDIA_FOLDER)
+  set(torch "")
+  set(asked "${SLM_LIBTORCH}")
+  if(NOT asked)
+    set(asked "${SLM_LIBTORCH_DEFAULT}")
   endif()
-endforeach()
-if(NOT _torch)
-  message(FATAL_ERROR "no lib/libtorch_cpu.so in '${_candidates}'; run scripts/setup, or set SLM_LIBTORCH")
-endif()
+  foreach(candidate IN ITEMS "${asked}" "${asked}/torch")
+    if(EXISTS "${candidate}/lib/libtorch_cpu.so" AND NOT torch)
+      get_filename_component(torch "${candidate}" REALPATH)
+    endif()
+  endforeach()
+  if(NOT torch)
+    message(FATAL_ERROR "no lib/libtorch_cpu.so in '${asked}' or its torch/; run scripts/setup, or set SLM_LIBTORCH")
+  endif()
+  if(SLM_CUDA AND NOT EXISTS "${torch}/lib/libtorch_cuda.so")
+    message(FATAL_ERROR "no lib/libtorch_cuda.so in '${torch}'; run scripts/setup --cuda, or set SLM_LIBTORCH")
+  endif()
+  get_filename_component(nvidia "${torch}/../nvidia" ABSOLUTE)
 
-# Two OpenMP runtimes in one process mean two thread pools, so the wheel's own is the one to link.
-file(GLOB _gomp "${_torch}/lib/libgomp*.so*" "${_torch}/../torch.libs/libgomp*.so*")
-list(GET _gomp 0 _gomp)
-set(_nvidia "${_torch}/../nvidia/cu13/lib")
+  # Two OpenMP runtimes in one process mean two thread pools, so the wheel's own is the one to link.
+  file(GLOB gomp "${torch}/lib/libgomp*.so*" "${torch}/../torch.libs/libgomp*.so*")
+  list(GET gomp 0 gomp)
 
-# The wheel also ships the headers of a newer fmt, without its library: the headers of the fmt that is linked come first.
-get_target_property(_fmt fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
-list(GET _fmt 0 _fmt)
-file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include")
-file(CREATE_LINK "${_fmt}/fmt" "${CMAKE_BINARY_DIR}/include/fmt" SYMBOLIC)
+  # The wheel also ships headers of a newer fmt, without its library: those of the fmt that is linked come first.
+  get_target_property(fmt fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+  list(GET fmt 0 fmt)
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/include_first")
+  file(CREATE_LINK "${fmt}/fmt" "${CMAKE_BINARY_DIR}/include_first/fmt" SYMBOLIC)
 
-add_library(slm_libtorch INTERFACE)
-add_library(slm::libtorch ALIAS slm_libtorch)
-target_include_directories(slm_libtorch SYSTEM INTERFACE "${CMAKE_BINARY_DIR}/include"
-  "${_torch}/include" "${_torch}/include/torch/csrc/api/include")
-target_link_libraries(slm_libtorch INTERFACE "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so" "${_gomp}")
-target_link_options(slm_libtorch INTERFACE "-Wl,-rpath,${_torch}/lib" "-Wl,-rpath-link,${_nvidia}")
-message(STATUS "LibTorch: ${_torch}")
+  add_library(slm::libtorch INTERFACE IMPORTED)
+  target_include_directories(slm::libtorch INTERFACE "${CMAKE_BINARY_DIR}/include_first" "${torch}/include"
+                             "${torch}/include/torch/csrc/api/include")
+  target_link_libraries(slm::libtorch INTERFACE "${torch}/lib/libtorch_cpu.so" "${torch}/lib/libc10.so" "${gomp}")
+  target_link_options(slm::libtorch INTERFACE "-Wl,-rpath-link,${nvidia}/cu13/lib")
+  if(SLM_CUDA)
+    # Nothing names a symbol of libtorch_cuda: its operators announce themselves when it is loaded.
+    target_link_options(slm::libtorch INTERFACE "-Wl,--no-as-needed")
+    foreach(part cudnn nccl nvshmem cusparselt)
+      target_link_options(slm::libtorch INTERFACE "-Wl,-rpath-link,${nvidia}/${part}/lib")
+    endforeach()
+    target_include_directories(slm::libtorch INTERFACE "${nvidia}/cu13/include")
+    target_link_libraries(slm::libtorch INTERFACE "${torch}/lib/libtorch_cuda.so" "${torch}/lib/libc10_cuda.so"
+                          "${nvidia}/cu13/lib/libcudart.so.13")
+  endif()
+  message(STATUS "LibTorch: ${torch}")
+  set(SLM_LIBTORCH_FOLDER "${torch}")
+  set(SLM_NVIDIA_FOLDER "${nvidia}")
+endblock()

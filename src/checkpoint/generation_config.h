@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <vector>
 
+#include "model/transformer_config.h"
+
 namespace slm {
 
-/// The ids that end a text: eos_token_id, a number or a list, of generation_config.json or else of config.json. Empty
-/// where neither names one. Error (kData) where it is something else.
-std::vector<int32_t> read_end_of_text(const std::filesystem::path& folder);
+/// The ids that end a text: eos_token_id, a number or a list, of generation_config.json, or else the model's own (of
+/// config.json). Empty where neither names one. Error (kData) where generation_config.json has something else.
+std::vector<int64_t> read_end_of_text(const std::filesystem::path& folder, const TransformerConfig& config);
 
 }  // namespace slm

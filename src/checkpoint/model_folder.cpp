@@ -96,7 +96,7 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
 
 LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& settings) {
   LoadedModel loaded;
-  loaded.model = std::make_shared<Transformer>(config);
+  loaded.model = std::make_shared<Transformer>(config, settings.device);
   loaded.arena = std::make_shared<ParameterArena>(*loaded.model, settings);
   loaded.model->fuse_projections();
   return loaded;

@@ -48,7 +48,7 @@ void save_tensors(const std::filesystem::path& path, const StateDict& tensors) {
   std::vector<at::Tensor> kept;
   std::vector<TensorToWrite> to_write;
   for (const auto& [name, tensor] : tensors) {
-    const auto& contiguous = kept.emplace_back(tensor.detach().contiguous());
+    const auto& contiguous = kept.emplace_back(tensor.detach().cpu().contiguous());
     to_write.push_back({name,
                         file_dtype(contiguous.scalar_type()),
                         contiguous.sizes().vec(),

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "kernels/device.h"
+#include "kernels/gpu.h"
 
 namespace slm::cli {
 namespace {
@@ -113,10 +115,15 @@ Fact libtorch() {
 
 Fact device() {
   const bool driver = std::filesystem::exists("/proc/driver/nvidia");
+  const auto support = gpu_support();
+  const auto used = choose_device(std::nullopt);
+  std::vector<std::string> names;
+  for (const auto& gpu : support.gpus) names.push_back(gpu.name);
+  const auto why =
+      fmt::format("; GPU: none used: {}, and {} NVIDIA driver is here", support.why_none, driver ? "an" : "no");
   return {"device",
-          {{"used", "cpu"}, {"nvidia_driver", driver}},
-          fmt::format("device: CPU; GPU: none used: CPU build ({})",
-                      driver ? "an NVIDIA driver is here" : "and no NVIDIA driver is here")};
+          {{"used", device_name(used)}, {"cuda", cuda_version()}, {"gpus", names}, {"nvidia_driver", driver}},
+          fmt::format("device: {}{}", describe_device(used), used.is_cuda() ? "" : why)};
 }
 
 Fact disk() {

@@ -10,6 +10,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/evaluate_choices.h"
 #include "config/load.h"
 #include "core/error.h"
@@ -17,12 +18,14 @@
 #include "data/prepare.h"
 #include "data/stories/stories.h"
 #include "evaluation/probe_scores.h"
+#include "kernels/device.h"
 
 namespace slm::cli {
 namespace {
 
 struct EvaluateArguments {
   std::string checkpoint, data, choices;
+  std::optional<std::string> device;
   int64_t length = 0, batch_size = 8;
   std::optional<int64_t> stride;
   bool json = false;
@@ -122,7 +125,7 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
 void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
   if (arguments.choices.empty()) return evaluate_text(arguments, checkpoint, loaded);
   need_tokenizer(checkpoint);
   evaluate_choices(loaded, arguments.choices, static_cast<size_t>(arguments.batch_size), arguments.json);
@@ -155,6 +158,7 @@ void add_evaluate(CLI::App& app, int&) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
+  add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm evaluate runs/quickstart\n"

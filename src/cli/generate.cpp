@@ -10,8 +10,10 @@
 #include "checkpoint/generation_config.h"
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "cli/prompts.h"
 #include "core/error.h"
+#include "kernels/device.h"
 
 namespace slm::cli {
 namespace {
@@ -19,6 +21,7 @@ namespace {
 struct GenerateArguments {
   std::string checkpoint, prompts_file;
   std::vector<std::string> prompts;
+  std::optional<std::string> device;
   size_t batch_size = 16;
   bool json = false;
   GenerationSettings settings{.max_tokens = 200, .sampling = {.temperature = 0.8}, .stop = {}, .end_of_text = {}};
@@ -80,9 +83,9 @@ void run_generate(GenerateArguments arguments) {
   const auto prompts = prompts_of(arguments);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
-  arguments.settings.end_of_text = read_end_of_text(checkpoint);
+  arguments.settings.end_of_text = read_end_of_text(checkpoint, loaded.model->config());
   std::vector<std::vector<int32_t>> ids;  // all of them before anything is printed
   for (const auto& prompt : prompts) ids.push_back(encode_prompt(*loaded.tokenizer, prompt.text, prompt.origin));
   if (prompts.size() == 1 && !arguments.json) {
@@ -129,6 +132,7 @@ void add_generate(CLI::App& app, int&) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_sampling(*command, arguments->settings);
+  add_device_option(*command, arguments->device);
   command->add_flag("--json", arguments->json, "For programs: an object a line for each prompt");
   command->footer(
       "A text also ends where the model draws the eos_token_id of its generation_config.json or config.json.\n"

@@ -9,15 +9,18 @@
 #include "checkpoint/model_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "cli/commands.h"
+#include "cli/device_option.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "kernels/device.h"
 
 namespace slm::cli {
 namespace {
 
 struct LogitsArguments {
   std::string checkpoint, ids_file, out;
+  std::optional<std::string> device;
   std::vector<int64_t> ids;
   bool tap = false;
 };
@@ -56,7 +59,7 @@ void run_logits(const LogitsArguments& arguments) {
   const auto rows = arguments.ids_file.empty() ? Rows{arguments.ids} : read_ids_file(arguments.ids_file);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint);
+  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
   check_rows(rows, loaded.model->config());
   std::vector<int64_t> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
@@ -67,7 +70,7 @@ void run_logits(const LogitsArguments& arguments) {
   const Tap tap = [&](std::string_view name, const at::Tensor& value) {
     tensors.push_back({std::string(name), value});
   };
-  const auto logits = loaded.model->logits(ids, arguments.tap ? &tap : nullptr);
+  const auto logits = loaded.model->logits(ids.to(loaded.model->device()), arguments.tap ? &tap : nullptr);
   tensors.push_back({"logits", logits});
   save_tensors(arguments.out, tensors);
   fmt::print("{}: logits ({}, {}, {}){}\n", arguments.out, logits.size(0), logits.size(1), logits.size(2),
@@ -86,6 +89,7 @@ void add_logits(CLI::App& app, int&) {
   command->add_option("--out", arguments->out, "File to write: logits (B, T, V) float32")->required();
   command->add_flag("--tap", arguments->tap,
                     "Also hidden.embeddings, attention.<i>, mlp.<i>, hidden.block.<i>, hidden.final");
+  add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm logits runs/quickstart --ids 5,9,2 --out logits.safetensors\n"

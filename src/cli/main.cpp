@@ -10,18 +10,20 @@
 #include "cli/commands.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "kernels/gpu.h"
 
 namespace slm::cli {
 namespace {
 
 std::string version() {
-  return fmt::format("slm {} ({} {}, LibTorch {})", SLM_VERSION,
+  const auto cuda = cuda_version();
+  return fmt::format("slm {} ({} {}, LibTorch {}{})", SLM_VERSION,
 #ifdef __clang__
                      "Clang", __clang_version__,
 #else
                      "GCC", __VERSION__,
 #endif
-                     TORCH_VERSION);
+                     TORCH_VERSION, cuda.empty() ? "" : ", CUDA " + cuda);
 }
 
 int report(ExitCode code, std::string_view message) {
@@ -69,6 +71,8 @@ int main(int argc, char** argv) {
   } catch (const Error& error) {
     return cli::report(error.code(), error.what());
   } catch (const std::bad_alloc&) {
+    return cli::out_of_memory();
+  } catch (const c10::OutOfMemoryError&) {  // a GPU's
     return cli::out_of_memory();
   } catch (const c10::Error& error) {
     // LibTorch's CPU allocator has no exception type of its own.

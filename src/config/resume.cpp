@@ -48,7 +48,7 @@ std::vector<std::string> check_resumable(const TrainingConfig& saved, const Trai
                                     difference.right);
     if (const auto reason = refuse(difference, before, after)) {
       errors.push_back(fmt::format("{}; {}", values, *reason));
-    } else if (difference.key == "threads") {
+    } else if (difference.key == "threads" || difference.key == "device") {
       warnings.push_back(fmt::format("{}; sums are added in another order, so this run has other bits", values));
     }
   }

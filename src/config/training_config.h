@@ -23,7 +23,7 @@ struct TrainingConfig {
   std::string output_dir;
   int64_t seed = 1337;
   std::optional<int64_t> data_seed, threads;
-  std::optional<std::string> init_from, dtype;
+  std::optional<std::string> init_from, device, dtype;
   std::string resume = "never";
   std::vector<std::string> freeze;
 
@@ -69,6 +69,9 @@ struct TrainingConfig {
     v.field("output_dir", output_dir, NonEmpty{}, kFree, "Folder of the run; created where missing.");
     v.field("seed", seed, AtLeast{0}, kFixed, "Seed of the initial weights and of everything else that is random.");
     v.field("data_seed", data_seed, AtLeast{0}, kFixed, "Seed of the order of the data; seed where not given.");
+    v.field("device", device, AutoOr{OneOf{"cpu", "cuda"}}, kFree,
+            "Where the run computes; auto: on a GPU where the program and the machine have one. Another device adds up "
+            "in another order, so a resumed run has other bits.");
     v.field("threads", threads, AutoOr{Between{1, 4096}}, kFree,
             "CPU threads; auto: one a core that the process may use. Another number of threads adds up in another "
             "order, so a resumed run "

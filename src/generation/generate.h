@@ -17,7 +17,7 @@ struct GenerationSettings {
   int64_t max_tokens = 200;
   SamplingSettings sampling;
   std::vector<std::string> stop;     // the text ends before the first of them
-  std::vector<int32_t> end_of_text;  // ids that end the text and stand for none
+  std::vector<int64_t> end_of_text;  // ids that end the text and stand for none
 };
 
 enum class FinishReason { kLength, kStop, kEndOfText };

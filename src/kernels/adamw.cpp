@@ -6,13 +6,14 @@
 
 #include "kernels/cpu/adamw.h"
 #include "kernels/float_types.h"
+#include "kernels/gpu.h"
 
 namespace slm {
 namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements worth a thread of their own
 
-cpu::AdamWScalars scalars(const AdamWStep& step) {
+AdamWScalars scalars(const AdamWStep& step) {
   const double t = static_cast<double>(step.step);
   return {.clip = static_cast<float>(step.clip_factor),
           .decay = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
@@ -40,15 +41,12 @@ void adamw(const AdamWBuffers& buffers, int64_t begin, int64_t end, const AdamWS
   SLM_CHECK(0 <= begin && begin <= end && end <= size);
   const auto s = scalars(step);
   with_float_type(buffers.exp_avg.scalar_type(), [&]<class Moment>(Moment) {
-    const cpu::AdamWElements<Moment> all{
-        flat<float>(buffers.parameters, size), flat<const float>(buffers.gradients, size),
-        flat<Moment>(buffers.exp_avg, size), flat<Moment>(buffers.exp_avg_sq, size),
-        buffers.shadows.defined() ? flat<cpu::Bfloat16>(buffers.shadows, size) : nullptr};
-    at::parallel_for(begin, end, kGrain, [&](int64_t from, int64_t to) {
-      const cpu::AdamWElements<Moment> part{all.parameters + from, all.gradients + from, all.exp_avg + from,
-                                            all.exp_avg_sq + from, all.shadows ? all.shadows + from : nullptr};
-      cpu::adamw(part, from, to - from, s);
-    });
+    const AdamWElements<Moment> all{flat<float>(buffers.parameters, size), flat<const float>(buffers.gradients, size),
+                                    flat<Moment>(buffers.exp_avg, size), flat<Moment>(buffers.exp_avg_sq, size),
+                                    buffers.shadows.defined() ? flat<cpu::Bfloat16>(buffers.shadows, size) : nullptr};
+    if (buffers.parameters.is_cuda()) return adamw_on_gpu(all.after(begin), begin, end - begin, s);
+    at::parallel_for(begin, end, kGrain,
+                     [&](int64_t from, int64_t to) { cpu::adamw(all.after(from), from, to - from, s); });
   });
 }
 

@@ -4,7 +4,7 @@
 //   m = beta1 m + (1 - beta1) g
 //   v = beta2 v + (1 - beta2) g^2
 //   p -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
-// Each element is computed alone, so the result does not depend on the number of threads.
+// Each element is computed alone, so the result does not depend on the number of threads; a GPU gives the CPU's bits.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -21,8 +21,8 @@ struct AdamWStep {
   int64_t step = 1;          // t, from 1
 };
 
-/// Flat contiguous float32 tensors of one length (the moments float32 or bfloat16); updates all but the gradient.
-/// `shadows`, where defined, is bfloat16 and takes the new parameters, rounded, in the same pass.
+/// Flat contiguous float32 tensors of one length on one device (the moments float32 or bfloat16); updates all but the
+/// gradient. `shadows`, where defined, is bfloat16 and takes the new parameters, rounded, in the same pass.
 struct AdamWBuffers {
   at::Tensor parameters, gradients, exp_avg, exp_avg_sq, shadows = {};
 };

@@ -12,7 +12,7 @@ at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::
   // a single query sees every key and needs none.
   std::optional<at::Tensor> mask;
   if (queries != keys && queries > 1) {
-    mask = at::ones({queries, keys}, at::kBool).tril(keys - queries);
+    mask = at::ones({queries, keys}, q.options().dtype(at::kBool)).tril(keys - queries);
   }
   return at::scaled_dot_product_attention(q, k, v, mask, /*dropout_p=*/0.0, /*is_causal=*/queries == keys,
                                           /*scale=*/std::nullopt, /*enable_gqa=*/grouped);

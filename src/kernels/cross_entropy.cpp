@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/cross_entropy.h"
+#include "kernels/plain.h"
 #include "kernels/token_loss.h"
 
 namespace slm {
@@ -26,6 +27,7 @@ double run(Float* logits, const int64_t* targets, int64_t rows, int64_t vocabula
 }  // namespace
 
 at::Tensor cross_entropy_with_gradient(const at::Tensor& logits, const at::Tensor& targets, double scale) {
+  if (!logits.is_cpu()) return plain::cross_entropy_with_gradient(logits, targets, scale);
   SLM_CHECK(logits.dim() == 2 && logits.is_contiguous() && targets.is_contiguous());
   const int64_t rows = logits.size(0), vocabulary = logits.size(1);
   SLM_CHECK(targets.numel() == rows);

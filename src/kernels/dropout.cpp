@@ -1,7 +1,9 @@
 #include "kernels/dropout.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -54,6 +56,10 @@ class Dropout : public torch::autograd::Function<Dropout> {
 
 at::Tensor dropout(const at::Tensor& x, double p, uint64_t key, int64_t first_row) {
   SLM_CHECK(p >= 0 && p < 1);
+  if (!x.is_cpu()) {
+    const auto mask = masked(at::ones(x.sizes()), p, key, first_row);  // drawn here, so that every device has the same
+    return (x * mask.to(x.device())).to(x.scalar_type());
+  }
   if (!at::GradMode::is_enabled()) return masked(x, p, key, first_row);
   return Dropout::apply(x, p, static_cast<int64_t>(key), first_row);
 }

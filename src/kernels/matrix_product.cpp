@@ -24,6 +24,8 @@ at::Tensor onednn_linear(const at::Tensor& x, const at::Tensor& w, const at::Ten
                      c10::List<std::optional<at::Scalar>>(), std::nullopt);
 }
 
+bool by_onednn(const at::Tensor& x, MatrixLibrary library) { return library == MatrixLibrary::kOneDnn && x.is_cpu(); }
+
 }  // namespace
 
 MatrixLibrary matrix_library() {
@@ -32,17 +34,17 @@ MatrixLibrary matrix_library() {
 
 at::Tensor product_with_transposed(const at::Tensor& x, const at::Tensor& w, const at::Tensor& bias,
                                    MatrixLibrary library) {
-  if (library == MatrixLibrary::kMkl || x.size(0) < kFewRows) return at::linear(x, w, bias);
+  if (!by_onednn(x, library) || x.size(0) < kFewRows) return at::linear(x, w, bias);
   return onednn_linear(x, w, bias);
 }
 
 at::Tensor product(const at::Tensor& y, const at::Tensor& w, MatrixLibrary library) {
-  if (library == MatrixLibrary::kMkl || y.size(0) < kFewRows) return at::mm(y, w);
+  if (!by_onednn(y, library) || y.size(0) < kFewRows) return at::mm(y, w);
   return onednn_linear(y, w.t(), {});
 }
 
 void add_transposed_product(const at::Tensor& sum, const at::Tensor& y, const at::Tensor& x, MatrixLibrary library) {
-  if (library == MatrixLibrary::kMkl && y.scalar_type() == at::kFloat) {
+  if (!by_onednn(y, library) && y.scalar_type() == at::kFloat) {
     sum.addmm_(y.t(), x);
     return;
   }

@@ -1,6 +1,7 @@
 // The three matrix products of a linear layer, float32 or bfloat16, each by one of LibTorch's two libraries. MKL runs
 // an AVX2 kernel on processors that are not Intel's; oneDNN compiles AVX-512 code for whatever has it, and is there 2.2
 // times as fast (docs/log.md). On Intel's the two are equal, and MKL adds to its output in place.
+// On a GPU it is cuBLAS, whichever of the two is asked for.
 #pragma once
 
 #include <ATen/core/Tensor.h>

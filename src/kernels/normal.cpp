@@ -47,7 +47,13 @@ void draw_piece(uint64_t key, int64_t index, double standard_deviation, float* o
 }  // namespace
 
 void fill_normal(const at::Tensor& out, double standard_deviation, uint64_t key) {
-  SLM_CHECK(out.scalar_type() == at::kFloat && out.is_contiguous() && out.device().is_cpu());
+  SLM_CHECK(out.scalar_type() == at::kFloat && out.is_contiguous());
+  if (!out.is_cpu()) {
+    const auto drawn = at::empty(out.sizes());
+    fill_normal(drawn, standard_deviation, key);
+    out.copy_(drawn);
+    return;
+  }
   const int64_t size = out.numel(), pieces = (size + kPiece - 1) / kPiece;
   auto* values = out.data_ptr<float>();
   at::parallel_for(0, pieces, 1, [&](int64_t from, int64_t to) {

@@ -12,6 +12,7 @@
 #include "kernels/cpu/rms_norm.h"
 #include "kernels/float_types.h"
 #include "kernels/leaf_gradient.h"
+#include "kernels/plain.h"
 
 namespace slm {
 namespace {
@@ -91,6 +92,7 @@ class RmsNorm : public torch::autograd::Function<RmsNorm> {
 }  // namespace
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  if (!x.is_cpu()) return plain::rms_norm(x, weight, eps);
   const auto rows = x.contiguous();
   if (!at::GradMode::is_enabled()) return normalize(rows, weight, eps).y;
   return RmsNorm::apply(rows, weight, eps);

@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/rope.h"
 #include "kernels/float_types.h"
+#include "kernels/plain.h"
 
 namespace slm {
 namespace {
@@ -55,6 +56,7 @@ class Rotate : public torch::autograd::Function<Rotate> {
 }  // namespace
 
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin) {
+  if (!x.is_cpu()) return plain::rotate(x, cos, sin);
   return c10::GradMode::is_enabled() ? Rotate::apply(x, cos, sin) : turned(x, cos, sin, 1.0f);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "kernels/plain.h"
 
 namespace slm {
 namespace {
@@ -28,6 +29,7 @@ double block_sum(const float* x, int64_t count) {
 
 double sum_of_squares(const at::Tensor& flat) {
   SLM_CHECK(flat.scalar_type() == at::kFloat && flat.is_contiguous());
+  if (!flat.is_cpu()) return plain::sum_of_squares(flat);
   const float* x = flat.data_ptr<float>();
   const int64_t size = flat.numel(), blocks = (size + kBlock - 1) / kBlock;
   std::vector<double> sums(static_cast<size_t>(blocks));

@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/swiglu.h"
 #include "kernels/float_types.h"
+#include "kernels/plain.h"
 
 namespace slm {
 namespace {
@@ -105,13 +106,14 @@ class SwigluOfHalves : public torch::autograd::Function<SwigluOfHalves> {
 }  // namespace
 
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up) {
+  if (!gate.is_cpu()) return plain::swiglu(gate, up);
   return at::GradMode::is_enabled() ? Swiglu::apply(gate, up) : gated(gate, up);
 }
 
 at::Tensor swiglu(const at::Tensor& gate_and_up) {
-  if (at::GradMode::is_enabled()) return SwigluOfHalves::apply(gate_and_up);
+  if (gate_and_up.is_cpu() && at::GradMode::is_enabled()) return SwigluOfHalves::apply(gate_and_up);
   const auto [gate, up] = halves(gate_and_up);
-  return gated(gate, up);
+  return gate.is_cpu() ? gated(gate, up) : plain::swiglu(gate, up);
 }
 
 }  // namespace slm

@@ -8,13 +8,13 @@
 
 namespace slm {
 
-Decoder::Decoder(const TransformerConfig& config) {
+Decoder::Decoder(const TransformerConfig& config, at::Device device) {
   token_embedding_ = register_module("embed_tokens", std::make_shared<Embedding>(config.vocab_size, config.d_model));
   if (config.position == PositionKind::kLearned) {
     position_embedding_ =
         register_module("embed_positions", std::make_shared<Embedding>(config.max_sequence_length, config.d_model));
   } else {
-    rope_.emplace(config.max_sequence_length, config.head_dim, config.rope_theta, config.rope_scaling);
+    rope_.emplace(config.max_sequence_length, config.head_dim, config.rope_theta, config.rope_scaling, device);
   }
   const auto layers = register_module("layers", std::make_shared<torch::nn::Module>("BlockList"));
   for (int64_t i = 0; i < config.n_layers; ++i) {
@@ -34,8 +34,9 @@ at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* ta
   if (rope_) context.angles = rope_->angles(positions, tokens);
   auto x = token_embedding_->forward(ids);  // (B, T, C)
   if (position_embedding_) {
-    x = x + position_embedding_->forward(
-                positions.each.defined() ? positions.each : at::arange(positions.first, positions.first + tokens));
+    x = x + position_embedding_->forward(positions.each.defined()
+                                             ? positions.each.to(ids.device())
+                                             : at::arange(positions.first, positions.first + tokens, ids.options()));
   }
   x = context.join("hidden.embeddings", x);
   for (const auto& block : blocks_) {

@@ -12,7 +12,7 @@ namespace slm {
 
 class Decoder final : public torch::nn::Module {
  public:
-  explicit Decoder(const TransformerConfig& config);
+  Decoder(const TransformerConfig& config, at::Device device);
 
   /// ids (B, T) int64 -> (B, T, C) after the last norm. With a cache the tokens follow those that it holds.
   at::Tensor forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout = {});

@@ -16,8 +16,8 @@ namespace {
 
 // Writes x (B, G, T, D) into stored (B, G, capacity, D) at each row's places (B, T).
 void write_rows(const at::Tensor& stored, const at::Tensor& places, const at::Tensor& x) {
-  const auto rows = at::arange(x.size(0)).unsqueeze(1);                  // (B, 1)
-  stored.transpose(1, 2).index_put_({rows, places}, x.transpose(1, 2));  // (B, T, G, D)
+  const auto rows = at::arange(x.size(0), places.options()).unsqueeze(1);  // (B, 1)
+  stored.transpose(1, 2).index_put_({rows, places}, x.transpose(1, 2));    // (B, T, G, D)
 }
 
 }  // namespace
@@ -56,8 +56,9 @@ at::Tensor FloatKvCache::attend(int64_t layer, const at::Tensor& q, const at::Te
     values.narrow(2, lengths_[0], added).copy_(v);
   } else {
     if (layer == 0) {
-      places_ = ragged_positions(added);
-      mask_ = at::arange(total) <= places_.view({rows(), 1, added, 1});  // a token sees those up to its own place
+      places_ = ragged_positions(added).to(k.device());
+      mask_ = at::arange(total, places_.options()) <=
+              places_.view({rows(), 1, added, 1});  // a token sees those up to its own place
     }
     write_rows(all_keys, places_, k);
     write_rows(all_values, places_, v);
@@ -86,7 +87,7 @@ void FloatKvCache::keep_rows(std::span<const int64_t> kept) {
   for (const int64_t row : kept) lengths.push_back(length(row));
   lengths_ = std::move(lengths);
   if (!keys_.defined()) return;
-  const auto rows = at::tensor(std::vector<int64_t>(kept.begin(), kept.end()), at::kLong);
+  const auto rows = at::tensor(std::vector<int64_t>(kept.begin(), kept.end()), at::kLong).to(keys_.device());
   keys_ = keys_.index_select(1, rows);
   values_ = values_.index_select(1, rows);
 }

@@ -17,7 +17,9 @@ Norm::Norm(NormKind kind, int64_t width, double eps, bool bias)
 
 at::Tensor Norm::forward(const at::Tensor& x) const {
   if (kind_ == NormKind::kRmsNorm) return rms_norm(x, weight_, eps_);
-  return at::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
+  if (x.is_cpu()) return at::layer_norm(x, weight_.sizes(), weight_, bias_, eps_);
+  // A GPU's kernel has one dtype for all.
+  return at::layer_norm(x.to(at::kFloat), weight_.sizes(), weight_, bias_, eps_).to(x.scalar_type());
 }
 
 void Norm::pretty_print(std::ostream& stream) const {

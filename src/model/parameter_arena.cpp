@@ -23,9 +23,9 @@ ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& se
     if (entry.trainable && entry.decay) decay_size_ = size_;
   }
   const bool has_shadows = settings.dtype != at::kFloat;
-  if (!has_shadows || settings.gradients) parameters_ = at::empty({size_});
-  if (has_shadows) shadows_ = at::empty({size_}, settings.dtype);
-  if (settings.gradients) gradients_ = at::zeros({trainable_size_});
+  if (!has_shadows || settings.gradients) parameters_ = at::empty({size_}, settings.device);
+  if (has_shadows) shadows_ = at::empty({size_}, at::device(settings.device).dtype(settings.dtype));
+  if (settings.gradients) gradients_ = at::zeros({trainable_size_}, settings.device);
   for (auto& entry : entries_) place(entry, settings);
 }
 
@@ -33,6 +33,8 @@ void ParameterArena::place(ArenaEntry& entry, const ArenaSettings& settings) con
   const bool in_shadow = shadows_.defined() && entry.decay;
   if (in_shadow || parameters_.defined()) {
     entry.tensor.set_data(view(in_shadow ? shadows_ : parameters_, entry));
+  } else {
+    entry.tensor.set_data(entry.tensor.detach().to(settings.device));
   }
   const bool has_gradient = settings.gradients && entry.trainable;
   entry.tensor.set_requires_grad(has_gradient);

@@ -29,6 +29,7 @@ struct ArenaEntry {
 struct ArenaSettings {
   bool gradients = false;             // the model is to be trained
   at::ScalarType dtype = at::kFloat;  // that the matrices compute in: float32 or bfloat16
+  at::Device device = at::kCPU;       // where all of it lies
   std::set<std::string> frozen = {};  // canonical names of the parameters that are not trained
 };
 

@@ -23,20 +23,22 @@ at::Tensor scaled(const at::Tensor& frequencies, const RopeScaling& scaling) {
 
 }  // namespace
 
-Rope::Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling) {
+Rope::Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling,
+           at::Device device) {
   const auto exponents = at::arange(0, head_dim, 2, at::kDouble) / static_cast<double>(head_dim);
   auto frequencies = at::pow(theta, -exponents);
   if (scaling) frequencies = scaled(frequencies, *scaling);
   const auto angles = at::outer(at::arange(max_length, at::kDouble), frequencies);
-  cos_ = angles.cos().to(at::kFloat);
-  sin_ = angles.sin().to(at::kFloat);
+  cos_ = angles.cos().to(device, at::kFloat);
+  sin_ = angles.sin().to(device, at::kFloat);
 }
 
 RopeAngles Rope::angles(const Positions& positions, int64_t tokens) const {
   if (!positions.each.defined()) {
     return {cos_.narrow(0, positions.first, tokens), sin_.narrow(0, positions.first, tokens)};
   }
-  return {at::embedding(cos_, positions.each).unsqueeze(1), at::embedding(sin_, positions.each).unsqueeze(1)};
+  const auto places = positions.each.to(cos_.device());
+  return {at::embedding(cos_, places).unsqueeze(1), at::embedding(sin_, places).unsqueeze(1)};
 }
 
 }  // namespace slm

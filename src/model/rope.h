@@ -19,12 +19,13 @@ struct RopeAngles {
 
 class Rope {
  public:
-  /// Tables for positions 0 .. max_length - 1; head_dim D is even.
+  /// Tables for positions 0 .. max_length - 1; head_dim D is even. Computed on the CPU, wherever they are to lie.
   /// With `scaling` a pair's frequency f, which turns t = L f / (2 pi) times in the L =
   /// original_max_position_embeddings tokens of the earlier training, becomes f (s + (1 - s) / factor), where s = (t -
   /// low) / (high - low) clamped to [0, 1]: quick pairs stay, slow ones become `factor` times slower (Llama 3.1, July
   /// 2024: apply_scaling in its released model.py; rope_type llama3 of transformers).
-  Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling = {});
+  Rope(int64_t max_length, int64_t head_dim, double theta, const std::optional<RopeScaling>& scaling = {},
+       at::Device device = at::kCPU);
 
   /// The angles of T tokens a row.
   RopeAngles angles(const Positions& positions, int64_t tokens) const;

@@ -9,8 +9,8 @@
 
 namespace slm {
 
-Transformer::Transformer(const TransformerConfig& config) : config_(config) {
-  decoder_ = register_module("model", std::make_shared<Decoder>(config));
+Transformer::Transformer(const TransformerConfig& config, at::Device device) : config_(config) {
+  decoder_ = register_module("model", std::make_shared<Decoder>(config, device));
   if (config.tie_embeddings) {
     // Not registered: the weight is the embedding's, and a second name for it would be a second parameter.
     head_ = std::make_shared<DenseLinear>(decoder_->token_embedding()->weight());

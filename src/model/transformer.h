@@ -12,8 +12,9 @@ namespace slm {
 
 class Transformer final : public torch::nn::Module {
  public:
-  /// Parameters have their shapes and no values yet (see initialize_parameters and the checkpoint's loader).
-  explicit Transformer(const TransformerConfig& config);
+  /// Parameters have their shapes and no values yet (see initialize_parameters and the checkpoint's loader). On another
+  /// device than the CPU they still have to be moved there (the arena does it); everything else is there already.
+  explicit Transformer(const TransformerConfig& config, at::Device device = at::kCPU);
 
   /// ids (B, T) int64 -> (B, T, C) after the last norm.
   at::Tensor hidden(const at::Tensor& ids, KvCache* cache = nullptr, const Tap* tap = nullptr);
@@ -33,6 +34,8 @@ class Transformer final : public torch::nn::Module {
   void fuse_projections() { decoder_->fuse_projections(); }
 
   const TransformerConfig& config() const { return config_; }
+  /// Where the parameters lie, and the ids must.
+  at::Device device() const { return decoder_->token_embedding()->weight().device(); }
 
  private:
   TransformerConfig config_;

@@ -1,6 +1,6 @@
 #include "training/adamw.h"
 
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "kernels/adamw.h"
 
@@ -9,8 +9,8 @@ namespace slm {
 AdamW::AdamW(const ParameterArena& arena, const AdamWSettings& settings)
     : arena_(arena),
       settings_(settings),
-      exp_avg_(at::zeros({arena.trainable_size()}, settings.state_dtype)),
-      exp_avg_sq_(at::zeros({arena.trainable_size()}, settings.state_dtype)) {}
+      exp_avg_(at::zeros_like(arena.gradients(), settings.state_dtype)),
+      exp_avg_sq_(at::zeros_like(exp_avg_)) {}
 
 void AdamW::step(double learning_rate, double clip_factor) {
   const auto trained = [&](const at::Tensor& flat) {

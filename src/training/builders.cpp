@@ -1,8 +1,8 @@
 #include "training/builders.h"
 
 #include "config/resolve.h"
-#include "core/cpu_features.h"
 #include "core/error.h"
+#include "kernels/device.h"
 
 namespace slm {
 namespace {
@@ -117,9 +117,9 @@ at::ScalarType compute_dtype(const TrainingConfig& config) {
   return *config.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
 }
 
-std::string resolve_dtype(const TransformerConfig& shape) {
+std::string resolve_dtype(const TransformerConfig& shape, at::Device device) {
   constexpr int64_t kWideEnough = 256;  // narrower, what is saved in products is lost in conversions (docs/log.md)
-  return multiplies_bfloat16() && shape.d_model >= kWideEnough ? "bfloat16" : "float32";
+  return multiplies_bfloat16(device) && shape.d_model >= kWideEnough ? "bfloat16" : "float32";
 }
 
 ScheduleSettings schedule_settings(const TrainingConfig& config, int64_t total_steps) {

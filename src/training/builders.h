@@ -1,6 +1,7 @@
 // From the TrainingConfig to the small structs that the parts take: the config stops here.
 #pragma once
 
+#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
@@ -19,8 +20,8 @@ TransformerConfig transformer_config(const ModelConfig& model);
 /// The reverse: the fields of a model read from a folder (for init_from).
 ModelConfig model_config(const TransformerConfig& config);
 
-/// What `dtype: auto` means for a model of this shape on this machine.
-std::string resolve_dtype(const TransformerConfig& shape);
+/// What `dtype: auto` means for a model of this shape on this machine's device.
+std::string resolve_dtype(const TransformerConfig& shape, at::Device device);
 
 /// `dtype`, which must be resolved, as LibTorch names it.
 at::ScalarType compute_dtype(const TrainingConfig& config);

@@ -14,8 +14,8 @@ class LayerNorms {
  public:
   explicit LayerNorms(const ParameterArena& arena);
 
-  /// {"<name>": {"weight": w, "gradient": g, "update": u}} for every trained parameter, with 2-norms: of it before the step, of its
-  /// gradient before clipping, and of what the step added to it.
+  /// {"<name>": {"weight": w, "gradient": g, "update": u}} for every trained parameter, with 2-norms: of it before the
+  /// step, of its gradient before clipping, and of what the step added to it.
   nlohmann::ordered_json measure() const;
 
  private:

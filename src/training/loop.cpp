@@ -6,9 +6,9 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
-#include "core/process_memory.h"
 #include "evaluation/probe_scores.h"
 #include "generation/generate.h"
+#include "kernels/device.h"
 #include "training/layer_norms.h"
 
 namespace slm {
@@ -75,7 +75,7 @@ void TrainingLoop::write_memory() {
                     {"activations", plan.activations},
                     {"head", plan.head},
                     {"total", plan.total()}}},
-                  {"grown", peak_resident_bytes() - setup_.resident_before}});
+                  {"grown", memory_of(setup_.device).peak - setup_.bytes_before}});
 }
 
 void TrainingLoop::one_step() {
@@ -122,7 +122,7 @@ void TrainingLoop::log_step(const StepResult& result, double rate, double second
                           .gradient_norm = result.gradient_norm,
                           .learning_rate = rate,
                           .tokens_per_second = static_cast<double>(result.tokens) / recent_seconds_,
-                          .memory_mib = static_cast<double>(resident_bytes()) / (1 << 20),
+                          .memory_mib = static_cast<double>(memory_of(setup_.device).in_use) / (1 << 20),
                           .seconds_left = recent_seconds_ * static_cast<double>(setup_.total_steps - progress_.step)};
   const bool logged = due(progress_.step, config_.logging_steps, setup_.total_steps) || !result.applied;
   line_.update(report, logged);

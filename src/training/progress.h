@@ -12,7 +12,7 @@ struct StepReport {
   int64_t step = 0, total_steps = 0;
   double loss = 0, gradient_norm = 0, learning_rate = 0;
   double tokens_per_second = 0;
-  double memory_mib = 0;  // resident, now
+  double memory_mib = 0;  // in use on the device, now
   double seconds_left = 0;
 };
 

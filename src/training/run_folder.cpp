@@ -13,14 +13,16 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "formats/manifest.h"
+#include "kernels/device.h"
 
 namespace slm {
 namespace {
 
-nlohmann::ordered_json environment() {
+nlohmann::ordered_json environment(at::Device device) {
   return {{"slm", SLM_VERSION},
           {"libtorch", TORCH_VERSION},
           {"compiler", __VERSION__},
+          {"device", describe_device(device)},
           {"threads", at::get_num_threads()},
           {"instruction_sets", at::get_cpu_capability()}};
 }
@@ -55,11 +57,12 @@ std::optional<std::filesystem::path> checkpoint_to_resume(const TrainingConfig& 
   });
 }
 
-void write_run_files(const RunFolder& folder, const std::string& config_text, const TrainingConfig& resolved) {
+void write_run_files(const RunFolder& folder, const std::string& config_text, const TrainingConfig& resolved,
+                     at::Device device) {
   std::filesystem::create_directories(folder.root);
   write_file_atomically(folder.root / "config.yaml", config_text);
   write_file_atomically(folder.root / "config.resolved.yaml", print_config(resolved));
-  write_file_atomically(folder.root / "environment.json", environment().dump(2) + "\n");
+  write_file_atomically(folder.root / "environment.json", environment(device).dump(2) + "\n");
 }
 
 }  // namespace slm

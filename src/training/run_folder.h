@@ -1,6 +1,8 @@
 // The folder of a run and the files in it that are written at its start.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <filesystem>
 #include <optional>
 
@@ -28,6 +30,7 @@ bool holds_run(const RunFolder& folder);
 std::optional<std::filesystem::path> checkpoint_to_resume(const TrainingConfig& config, const RunFolder& folder);
 
 /// Writes config.yaml (as the person wrote it), config.resolved.yaml and environment.json.
-void write_run_files(const RunFolder& folder, const std::string& config_text, const TrainingConfig& resolved);
+void write_run_files(const RunFolder& folder, const std::string& config_text, const TrainingConfig& resolved,
+                     at::Device device);
 
 }  // namespace slm

@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
-#include "core/process_memory.h"
+#include "kernels/device.h"
 #include "model/freeze.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
@@ -25,6 +25,12 @@ namespace {
 void set_threads(TrainingConfig& config) {
   if (!config.threads) config.threads = std::max(1u, std::thread::hardware_concurrency());
   at::set_num_threads(static_cast<int>(*config.threads));
+}
+
+at::Device set_device(TrainingConfig& config) {
+  const auto device = choose_device(config.device);
+  config.device = device_name(device);
+  return device;
 }
 
 // With init_from the shape comes from the folder: a field that the config gives as well must say the same.
@@ -119,13 +125,12 @@ MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& sh
                              .gradient_checkpointing = config.gradient_checkpointing});
 }
 
-void check_memory(const TransformerConfig& shape, const MemoryPlan& plan) {
-  const int64_t available = available_bytes();
+void check_memory(const TransformerConfig& shape, const MemoryPlan& plan, at::Device device) {
+  const int64_t available = memory_of(device).available;
   if (available == 0 || plan.total() <= available) return;
   fail(ExitCode::kOutOfMemory,
        "{} needs {}, but {} MiB of memory are available; use a smaller micro_batch_size, gradient_checkpointing, or a "
-       "smaller "
-       "model",
+       "smaller model",
        describe(shape), describe(plan), available >> 20);
 }
 
@@ -163,8 +168,9 @@ void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
 
 TrainingSetup set_up_training(TrainingConfig config) {
   set_threads(config);
-  const int64_t resident_before = resident_bytes();
+  const auto device = set_device(config);
   TrainingSetup setup{.config = std::move(config),
+                      .device = device,
                       .folder = RunFolder(""),
                       .data = {},
                       .schedule = {},
@@ -172,7 +178,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
                       .optimizer = {},
                       .progress = {},
                       .memory = {},
-                      .resident_before = resident_before};
+                      .bytes_before = memory_of(device).in_use};
   auto& c = setup.config;
   setup.folder = RunFolder(c.output_dir);
   const auto checkpoint = checkpoint_to_resume(c, setup.folder);
@@ -188,14 +194,14 @@ TrainingSetup set_up_training(TrainingConfig config) {
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
   if (parent) keep_parts_of(*parent, shape);
-  if (!c.dtype) c.dtype = resolve_dtype(shape);
+  if (!c.dtype) c.dtype = resolve_dtype(shape, device);
   setup.memory = plan_memory(c, shape);
-  check_memory(shape, setup.memory);
+  check_memory(shape, setup.memory, device);
 
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
   setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
   setup.schedule = schedule_settings(c, setup.total_steps);
-  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c), .frozen = frozen});
+  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c), .device = device, .frozen = frozen});
   setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));

@@ -1,6 +1,8 @@
 // Everything that a run needs before its first step, made from its config.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <memory>
 
 #include "checkpoint/model_folder.h"
@@ -17,6 +19,7 @@ namespace slm {
 
 struct TrainingSetup {
   TrainingConfig config;  // resolved
+  at::Device device = at::kCPU;
   RunFolder folder;
   PreparedData data;
   int64_t rows_per_step = 0;
@@ -27,12 +30,12 @@ struct TrainingSetup {
   RunProgress progress;  // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
   MemoryPlan memory;
-  int64_t resident_before = 0;  // bytes of the process before the model was made
+  int64_t bytes_before = 0;  // in use on the device before the model was made
 };
 
 /// Checks, prepares the data, resolves the config, builds the model and fills it: from the checkpoint that is resumed,
 /// from init_from, or at random. Writes nothing but the prepared data. Errors as of each part; kOutOfMemory where the
-/// planned memory is larger than what is left.
+/// planned memory is larger than what the device has left.
 TrainingSetup set_up_training(TrainingConfig config);
 
 }  // namespace slm

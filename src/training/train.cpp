@@ -2,7 +2,7 @@
 
 #include "config/describe.h"
 #include "core/log.h"
-#include "core/process_memory.h"
+#include "kernels/device.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
 #include "model/model_tree.h"
@@ -32,6 +32,7 @@ void describe_run(const TrainingSetup& setup) {
   log_info("{} steps of {} tokens: {} micro-batches of {} windows of {} tokens; {} threads", setup.total_steps, tokens,
            *setup.config.gradient_accumulation_steps, *setup.config.micro_batch_size,
            *setup.config.model.max_sequence_length, *setup.config.threads);
+  log_info("device: {}", describe_device(setup.device));
   log_info("memory planned: {}", describe(setup.memory));
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }
@@ -41,12 +42,12 @@ void describe_run(const TrainingSetup& setup) {
 TrainingOutcome train(const TrainingConfig& config, const std::string& config_text) {
   const StopSignals signals;
   auto setup = set_up_training(config);
-  write_run_files(setup.folder, config_text, setup.config);
+  write_run_files(setup.folder, config_text, setup.config, setup.device);
   add_log_file(setup.folder.log());
   describe_run(setup);
   TrainingLoop loop(setup);
   auto outcome = loop.run(signals);
-  const int64_t grown = peak_resident_bytes() - setup.resident_before;
+  const int64_t grown = memory_of(setup.device).peak - setup.bytes_before;
   log_info("memory: grew by {:.1f} MiB at most, planned were {:.1f}", static_cast<double>(grown) / (1 << 20),
            static_cast<double>(setup.memory.total()) / (1 << 20));
   return outcome;

@@ -364,6 +364,22 @@ TEST_F(TrainCommand, RefusesAnOutputFolderThatHoldsARun) {
   EXPECT_EQ(read_file(run() / "metrics.jsonl"), before);
 }
 
+TEST_F(TrainCommand, RefusesAGpuThatIsNotThereAndAutoTakesTheCpu) {
+  const auto found = nlohmann::json::parse(run_slm({"doctor", "--json"}).out)["device"];
+  if (!found["gpus"].empty()) GTEST_SKIP() << "a GPU is here";
+  const auto refused = train({"device=cuda"});
+  EXPECT_EQ(refused.exit_code, kUsage);
+  EXPECT_NE(refused.error.find("device: found cuda, but "), std::string::npos) << refused.error;
+  EXPECT_FALSE(fs::exists(run()));
+  EXPECT_EQ(train({"max_steps=2", "device=auto"}).exit_code, 0);
+  EXPECT_NE(read_file(run() / "config.resolved.yaml").find("\ndevice: cpu\n"), std::string::npos);
+  for (const char* device : {"cpu", "cuda"}) {
+    const auto result =
+        run_slm({"generate", run().string(), "--prompt", "It", "--max-tokens", "1", "--device", device});
+    EXPECT_EQ(result.exit_code, std::string(device) == "cpu" ? 0 : kUsage) << result.error;
+  }
+}
+
 TEST_F(TrainCommand, RefusesAResumeUnderAnotherConfigAndNamesBothValues) {
   ASSERT_EQ(train().exit_code, 0);
   const auto result = train({"resume=auto", "learning_rate=0.5"});

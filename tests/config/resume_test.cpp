@@ -48,6 +48,12 @@ TEST(ConfigResume, AnotherNumberOfThreadsIsAWarning) {
       "bits");
 }
 
+TEST(ConfigResume, AnotherDeviceIsAWarning) {
+  EXPECT_EQ(outcome("device: cuda\n", [](auto& now) { now.device = "cpu"; }),
+            "device: the checkpoint has cuda, the config now has cpu; sums are added in another order, so this run has "
+            "other bits");
+}
+
 TEST(ConfigResume, OtherDifferencesAreErrorsThatNameBothValues) {
   EXPECT_EQ(
       outcome("", [](auto& now) { now.learning_rate = 1e-3; }),

@@ -8,7 +8,10 @@
 
 #include "kernels/cpu/exp.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/device.h"
 #include "kernels/dropout.h"
+#include "kernels/gpu.h"
+#include "kernels/plain.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
@@ -107,6 +110,46 @@ TEST_P(FusedOperation, CrossEntropyAndItsGradientEqualLibTorch) {
     EXPECT_TRUE(near(loss, expected.detach(), 1e-6, 1e-3)) << vocabulary;
     EXPECT_TRUE(near(gradient, wide.grad(), tolerance(), 1e-2)) << vocabulary;
   }
+}
+
+// What a GPU computes with; the CPU's kernels and these round the same float32 arithmetic once.
+void expect_near_plain(at::Device device, at::ScalarType dtype, double tolerance) {
+  at::manual_seed(6);
+  const auto random = [&](at::IntArrayRef sizes) { return at::randn(sizes).to(dtype); };
+  const auto expect = [&](const Operation& fast, const Operation& other, const std::vector<at::Tensor>& inputs) {
+    std::vector<at::Tensor> there;
+    for (const auto& input : inputs) there.push_back(input.to(device));
+    const auto slope = at::randn(fast(inputs).sizes()).to(dtype);
+    const auto ours = run(fast, inputs, slope), theirs = run(other, there, slope.to(device));
+    EXPECT_EQ(theirs.value.scalar_type(), dtype);
+    EXPECT_TRUE(near(ours.value, theirs.value.cpu(), 2 * tolerance, 1e-2));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      EXPECT_TRUE(near(ours.gradients[i], theirs.gradients[i].cpu(), 2 * tolerance, 1.0)) << i;
+    }
+  };
+  expect([](const auto& in) { return rms_norm(in[0], in[1], 1e-5); },
+         [](const auto& in) { return plain::rms_norm(in[0], in[1], 1e-5); }, {random({3, 50, 70}), at::rand({70})});
+  expect([](const auto& in) { return swiglu(in[0], in[1]); },
+         [](const auto& in) { return plain::swiglu(in[0], in[1]); }, {random({5, 33}), random({5, 33})});
+  const auto angle = 10 * at::rand({9, 4}), cos = angle.cos(), sin = angle.sin();
+  expect([&](const auto& in) { return rotate(in[0], cos, sin); },
+         [&](const auto& in) { return plain::rotate(in[0], cos.to(device), sin.to(device)); }, {random({2, 3, 9, 8})});
+
+  auto targets = at::randint(0, 65, {40}, at::kLong);
+  targets[3] = kIgnoredTarget;
+  const auto fast = 4 * random({40, 65}), other = fast.to(device, dtype, false, /*copy=*/true);
+  const auto loss = cross_entropy_with_gradient(fast, targets, 0.125);
+  EXPECT_TRUE(near(loss, plain::cross_entropy_with_gradient(other, targets.to(device), 0.125).cpu(), 1e-6, 1e-3));
+  EXPECT_TRUE(near(fast, other.cpu(), 2 * tolerance, 1e-2));
+}
+
+TEST_P(FusedOperation, ThePlainDefinitionsAgree) { expect_near_plain(at::kCPU, GetParam(), tolerance()); }
+
+TEST_P(FusedOperation, ThePlainDefinitionsAgree_CUDA) {
+  if (const auto support = gpu_support(); support.gpus.empty()) GTEST_SKIP() << support.why_none;
+  expect_near_plain(choose_device("cuda"), GetParam(), tolerance());
+  const auto x = random({6, 1000});
+  EXPECT_TRUE(at::equal(dropout(x.to(choose_device("cuda")), 0.5, 4, 2).cpu(), dropout(x, 0.5, 4, 2)));
 }
 
 TEST_P(FusedOperation, DropoutKeepsTheShareAndScalesIt) {

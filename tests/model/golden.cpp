@@ -9,7 +9,8 @@ testing::AssertionResult close(const at::Tensor& actual, const at::Tensor& expec
     return testing::AssertionFailure() << "shape " << actual.sizes() << ", expected " << expected.sizes();
   }
   if (actual.numel() == 0) return testing::AssertionSuccess();
-  const auto error = (actual.detach().to(at::kDouble) - expected.detach().to(at::kDouble)).abs().flatten();
+  const auto error =
+      (actual.detach().to(at::kCPU, at::kDouble) - expected.detach().to(at::kCPU, at::kDouble)).abs().flatten();
   const auto worst = error.nan_to_num(std::numeric_limits<double>::infinity()).argmax().item<int64_t>();
   const double largest = error[worst].item<double>();
   if (largest <= tolerance) return testing::AssertionSuccess();

@@ -4,6 +4,8 @@
 
 #include "checkpoint/model_folder.h"
 #include "generation/generate_tokens.h"
+#include "kernels/device.h"
+#include "kernels/gpu.h"
 #include "kernels/token_loss.h"
 #include "model/golden.h"
 #include "model/hugging_face/tensor_layout.h"
@@ -35,6 +37,15 @@ TEST_P(HuggingFaceGolden, LogitsAndHiddenStatesMatch) {
   EXPECT_TRUE(close(logits, expected["f64.logits"], 3e-5));
   EXPECT_EQ(seen.size(), 2 + 3 * static_cast<size_t>(loaded.model->config().n_layers));
   for (const auto& [name, value] : seen) EXPECT_TRUE(close(value, expected[name], 5e-5)) << name;
+}
+
+TEST_P(HuggingFaceGolden, LogitsMatch_CUDA) {
+  if (const auto support = gpu_support(); support.gpus.empty()) GTEST_SKIP() << support.why_none;
+  const auto expected = golden();
+  const auto loaded = read_model_folder(golden_path(folder()), {.device = choose_device("cuda")});
+  const auto logits = loaded.model->logits(expected["input_ids"].to(loaded.model->device()));
+  EXPECT_TRUE(logits.is_cuda());
+  EXPECT_TRUE(close(logits, expected["f64.logits"], 3e-5));
 }
 
 // The tolerance is twice what Hugging Face's own bfloat16 run is away from float64 (tests/golden/README.md).

@@ -5,6 +5,8 @@
 
 #include "checkpoint/model_folder.h"
 #include "core/file.h"
+#include "kernels/device.h"
+#include "kernels/gpu.h"
 #include "model/golden.h"
 #include "model/hugging_face/tensor_layout.h"
 #include "training/schedule.h"
@@ -23,10 +25,12 @@ class TrajectoryGolden : public testing::TestWithParam<std::string> {
 
   const Golden& golden() const { return golden_; }
 
-  Run train(const std::string& targets, int64_t micro_batch_size, at::ScalarType dtype = at::kFloat) const {
+  Run train(const std::string& targets, int64_t micro_batch_size, at::ScalarType dtype = at::kFloat,
+            at::Device device = at::kCPU) const {
     const auto settings = nlohmann::json::parse(read_file(golden_path("training/" + GetParam() + ".json")));
     const auto& schedule = settings["schedule"];
-    Run run{read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype}), {}, {}};
+    const ArenaSettings arena{.gradients = true, .dtype = dtype, .device = device};
+    Run run{read_model_folder(golden_path("models/" + GetParam()), arena), {}, {}};
     AdamW optimizer(*run.loaded.arena, {.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1});
     const auto inputs = golden_["inputs"], wanted = golden_[targets];
     const ScheduleSettings rates{.type = ScheduleType::kCosine,
@@ -101,6 +105,18 @@ TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch) {
   expect_tensors(run, parameters(run), "final.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg."), "exp_avg.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg_sq."), "exp_avg_sq.", 1e-5);
+}
+
+TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch_CUDA) {
+  if (const auto support = gpu_support(); support.gpus.empty()) GTEST_SKIP() << support.why_none;
+  const auto run = train("targets", 4, at::kFloat, choose_device("cuda"));
+  EXPECT_TRUE(run.loaded.arena->gradients().is_cuda());
+  expect_losses(run, "");
+  expect_tensors(run, parameters(run), "final.", 1e-5);
+  expect_tensors(run, moments(run, "exp_avg."), "exp_avg.", 1e-5);
+  expect_tensors(run, moments(run, "exp_avg_sq."), "exp_avg_sq.", 1e-5);
+  const auto again = train("targets", 4, at::kFloat, choose_device("cuda"));
+  EXPECT_TRUE(at::equal(again.loaded.arena->parameters(), run.loaded.arena->parameters())) << "other bits";
 }
 
 TEST_P(TrajectoryGolden, MaskedTargetsMatchPyTorch) {

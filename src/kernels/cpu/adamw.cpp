@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <cmath>
 
 namespace slm::cpu {
 namespace {
@@ -14,27 +12,11 @@ void update(float* __restrict parameters, const float* __restrict gradients, flo
             float* __restrict exp_avg_sq, int64_t count, const AdamWScalars& scalars) {
   const AdamWScalars s = scalars;  // a copy whose address does not escape, so that the loop is vectorized
   for (int64_t i = 0; i < count; ++i) {
-    const float gradient = s.clip * gradients[i];
-    const float mean = s.beta1 * exp_avg[i] + s.one_minus_beta1 * gradient;
-    const float square = s.beta2 * exp_avg_sq[i] + s.one_minus_beta2 * gradient * gradient;
-    const float denominator = std::sqrt(square) * s.root_correction + s.epsilon;
-    parameters[i] = s.decay * parameters[i] - s.step_size * (mean / denominator);
-    exp_avg[i] = mean;
-    exp_avg_sq[i] = square;
+    const auto updated = adamw_element({parameters[i], exp_avg[i], exp_avg_sq[i]}, gradients[i], s);
+    parameters[i] = updated.parameter;
+    exp_avg[i] = updated.exp_avg;
+    exp_avg_sq[i] = updated.exp_avg_sq;
   }
-}
-
-// 32 bits that look random, of (step, element): the finalizer of MurmurHash3.
-inline uint32_t hash(uint32_t step, uint32_t element) {
-  uint32_t x = element * 0x9E3779B1u + step * 0x85EBCA77u;
-  x = (x ^ (x >> 16)) * 0x85EBCA6Bu;
-  x = (x ^ (x >> 13)) * 0xC2B2AE35u;
-  return x ^ (x >> 16);
-}
-
-// Rounds up with the probability of the part that is cut off; `random` has 16 bits.
-inline Bfloat16 round_stochastically(float value, uint32_t random) {
-  return {static_cast<uint16_t>((std::bit_cast<uint32_t>(value) + random) >> 16)};
 }
 
 void widen(const Bfloat16* __restrict from, int64_t count, float* __restrict to) {
@@ -52,9 +34,9 @@ void update_block(const AdamWElements<Bfloat16>& e, int64_t first, int64_t count
   update(e.parameters, e.gradients, mean.data(), square.data(), count, scalars);
   const auto number = static_cast<uint32_t>(first);
   for (int64_t i = 0; i < count; ++i) {
-    const uint32_t random = hash(scalars.step, number + static_cast<uint32_t>(i));
-    e.exp_avg[i] = round_stochastically(mean[i], random & 0xffff);
-    e.exp_avg_sq[i] = round_stochastically(square[i], random >> 16);
+    const uint32_t random = adamw_random_bits(scalars.step, number + static_cast<uint32_t>(i));
+    store_moment(e.exp_avg[i], mean[i], random & 0xffff);
+    store_moment(e.exp_avg_sq[i], square[i], random >> 16);
   }
 }
 

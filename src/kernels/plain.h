@@ -1,0 +1,16 @@
+// The plain definitions of operations that have a kernel of our own on the CPU, in LibTorch's operators: what a GPU
+// takes, and what the kernels are tested against. Same arguments and results as the functions of the same name beside;
+// arithmetic is float32 and each result is rounded once. All but the last two are differentiable.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace slm::plain {
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
+at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
+at::Tensor cross_entropy_with_gradient(const at::Tensor& logits, const at::Tensor& targets, double scale);
+double sum_of_squares(const at::Tensor& flat);
+
+}  // namespace slm::plain
