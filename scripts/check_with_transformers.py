@@ -6,9 +6,9 @@
 Models saved by transformers: slm's logits are compared. Checkpoints made by slm (some small ones trained here for a few
 steps, and those named): AutoModelForCausalLM and AutoTokenizer (but see load_tokenizer) load the folder; token ids and
 greedy text are compared exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives
-it), in proportion above. So are several prompts side by side, with a repetition penalty too; the loss over overlapping
-windows with the loop of transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple
-choices.
+it), in proportion above.
+So are several prompts side by side, with a repetition penalty too; the loss over overlapping windows with the loop of
+transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices.
 """
 import argparse
 import json
@@ -160,7 +160,9 @@ def check_greedy(checks, slm, name, folder, model, tokenizer):
     longest = max(len(tokenizer(prompt).input_ids) for prompt in PROMPTS)
     room = min(GREEDY_TOKENS, model.config.max_position_embeddings - longest)
     for prompt in PROMPTS:
-        text = tokenizer.decode(sum(greedy_ids(model, tokenizer, prompt, room), []), clean_up_tokenization_spaces=False)
+        prompt_ids, new_ids = greedy_ids(model, tokenizer, prompt, room)
+        ended = new_ids[-1] == model.generation_config.eos_token_id  # of which slm shows no text
+        text = tokenizer.decode(prompt_ids + new_ids[:-1 if ended else None], clean_up_tokenization_spaces=False)
         generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
         checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text)
     for penalty in (1.0, REPETITION_PENALTY):
