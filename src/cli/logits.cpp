@@ -70,7 +70,7 @@ void run_logits(const LogitsArguments& arguments) {
   const Tap tap = [&](std::string_view name, const at::Tensor& value) {
     tensors.push_back({std::string(name), value});
   };
-  const auto logits = loaded.model->logits(ids.to(loaded.model->device()), arguments.tap ? &tap : nullptr);
+  const auto logits = loaded.model->logits(ids, arguments.tap ? &tap : nullptr);
   tensors.push_back({"logits", logits});
   save_tensors(arguments.out, tensors);
   fmt::print("{}: logits ({}, {}, {}){}\n", arguments.out, logits.size(0), logits.size(1), logits.size(2),

@@ -53,11 +53,11 @@ ScoringBatch make_batch(std::span<const Continuation> continuations, size_t wind
 
 // The head is asked for the scored places only: with a large vocabulary all logits would be the greatest tensor by far.
 std::vector<double> log_probabilities(Transformer& model, const ScoringBatch& batch) {
-  const auto ids = [&](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong).to(model.device()); };
-  const auto hidden = model.hidden(batch.inputs.to(model.device()));                        // (B, T, C)
+  const auto ids = [](const std::vector<int64_t>& values) { return at::tensor(values, at::kLong); };
+  const auto hidden = model.hidden(batch.inputs);                                           // (B, T, C)
   const auto logits = model.head(at::index(hidden, {ids(batch.rows), ids(batch.places)}));  // (n, V)
-  const auto losses =
-      at::cross_entropy_loss(logits, ids(batch.targets), {}, at::Reduction::None).to(at::kCPU, at::kDouble);
+  const auto targets = ids(batch.targets).to(logits.device());
+  const auto losses = at::cross_entropy_loss(logits, targets, {}, at::Reduction::None).to(at::kCPU, at::kDouble);
   std::vector<double> result(losses.const_data_ptr<double>(), losses.const_data_ptr<double>() + losses.numel());
   for (auto& value : result) value = -value;
   return result;

@@ -23,7 +23,7 @@ void ignore_unscored(const EvaluationWindows& windows, int64_t first, Batch& bat
 // Sum of losses of one batch, in nats.
 double batch_loss(Transformer& model, const Batch& batch) {
   const auto matrix = [&](const std::vector<int64_t>& ids) {
-    return at::tensor(ids, at::kLong).view({batch.rows, batch.length}).to(model.device());
+    return at::tensor(ids, at::kLong).view({batch.rows, batch.length});
   };
   return token_loss_sum(model.logits(matrix(batch.inputs)), matrix(batch.targets)).item<double>();
 }

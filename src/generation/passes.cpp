@@ -26,7 +26,7 @@ at::Tensor padded(const std::vector<std::span<const int32_t>>& prompts) {
 }  // namespace
 
 at::Tensor prefill(Transformer& model, const std::vector<std::span<const int32_t>>& prompts, KvCache& cache) {
-  const auto hidden = model.hidden(padded(prompts).to(model.device()), &cache);  // (B, T, C)
+  const auto hidden = model.hidden(padded(prompts), &cache);  // (B, T, C)
   std::vector<int64_t> last;
   for (const auto& prompt : prompts) {
     const auto row = static_cast<int64_t>(last.size()), length = static_cast<int64_t>(prompt.size());
@@ -34,12 +34,11 @@ at::Tensor prefill(Transformer& model, const std::vector<std::span<const int32_t
     cache.set_length(row, length);
     last.push_back(length - 1);
   }
-  return model.head(at::index(
-      hidden, {at::arange(hidden.size(0), hidden.device()), at::tensor(last, at::kLong).to(hidden.device())}));
+  return model.head(at::index(hidden, {at::arange(hidden.size(0)), at::tensor(last, at::kLong)}));
 }
 
 at::Tensor decode(Transformer& model, const std::vector<int64_t>& ids, KvCache& cache) {
-  const auto hidden = model.hidden(at::tensor(ids, at::kLong).unsqueeze(1).to(model.device()), &cache);  // (B, 1, C)
+  const auto hidden = model.hidden(at::tensor(ids, at::kLong).unsqueeze(1), &cache);  // (B, 1, C)
   return model.head(hidden.select(1, 0));
 }
 

@@ -6,7 +6,8 @@
 namespace slm {
 
 at::Tensor token_loss_sum(const at::Tensor& logits, const at::Tensor& targets) {
-  return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten(), {}, at::Reduction::Sum, kIgnoredTarget);
+  return at::cross_entropy_loss(logits.flatten(0, -2), targets.flatten().to(logits.device()), {}, at::Reduction::Sum,
+                                kIgnoredTarget);
 }
 
 }  // namespace slm

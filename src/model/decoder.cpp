@@ -28,15 +28,17 @@ void Decoder::fuse_projections() {
 }
 
 at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout) {
+  const auto device = token_embedding_->weight().device();
   const int64_t tokens = ids.size(1);  // T
-  const auto positions = cache ? cache->next_positions(tokens) : Positions{};
+  auto positions = cache ? cache->next_positions(tokens) : Positions{};
+  if (positions.each.defined()) positions.each = positions.each.to(device);
   ForwardContext context{.angles = std::nullopt, .cache = cache, .tap = tap, .dropout = dropout};
   if (rope_) context.angles = rope_->angles(positions, tokens);
-  auto x = token_embedding_->forward(ids);  // (B, T, C)
+  auto x = token_embedding_->forward(ids.to(device));  // (B, T, C)
   if (position_embedding_) {
     x = x + position_embedding_->forward(positions.each.defined()
-                                             ? positions.each.to(ids.device())
-                                             : at::arange(positions.first, positions.first + tokens, ids.options()));
+                                             ? positions.each
+                                             : at::arange(positions.first, positions.first + tokens, device));
   }
   x = context.join("hidden.embeddings", x);
   for (const auto& block : blocks_) {

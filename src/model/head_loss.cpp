@@ -12,8 +12,8 @@
 namespace slm {
 
 HeadLoss head_loss_with_gradient(Linear& head, const at::Tensor& hidden, const at::Tensor& targets, double scale) {
-  const auto rows = hidden.detach().flatten(0, -2);  // (M, C)
-  const auto wanted = targets.flatten();             // (M)
+  const auto rows = hidden.detach().flatten(0, -2);           // (M, C)
+  const auto wanted = targets.flatten().to(hidden.device());  // (M)
   HeadLoss result{at::zeros({}, hidden.options().dtype(at::kDouble)), at::empty_like(hidden.detach())};
   const auto gradient = result.hidden_gradient.view(rows.sizes());
   for (int64_t begin = 0; begin < rows.size(0); begin += kHeadChunk) {

@@ -37,8 +37,7 @@ RopeAngles Rope::angles(const Positions& positions, int64_t tokens) const {
   if (!positions.each.defined()) {
     return {cos_.narrow(0, positions.first, tokens), sin_.narrow(0, positions.first, tokens)};
   }
-  const auto places = positions.each.to(cos_.device());
-  return {at::embedding(cos_, places).unsqueeze(1), at::embedding(sin_, places).unsqueeze(1)};
+  return {at::embedding(cos_, positions.each).unsqueeze(1), at::embedding(sin_, positions.each).unsqueeze(1)};
 }
 
 }  // namespace slm

@@ -16,7 +16,7 @@ class Transformer final : public torch::nn::Module {
   /// device than the CPU they still have to be moved there (the arena does it); everything else is there already.
   explicit Transformer(const TransformerConfig& config, at::Device device = at::kCPU);
 
-  /// ids (B, T) int64 -> (B, T, C) after the last norm.
+  /// ids (B, T) int64, on any device -> (B, T, C) after the last norm.
   at::Tensor hidden(const at::Tensor& ids, KvCache* cache = nullptr, const Tap* tap = nullptr);
   /// The same while training: with dropout.
   at::Tensor hidden(const at::Tensor& ids, const DropoutPlace& dropout);
@@ -34,7 +34,7 @@ class Transformer final : public torch::nn::Module {
   void fuse_projections() { decoder_->fuse_projections(); }
 
   const TransformerConfig& config() const { return config_; }
-  /// Where the parameters lie, and the ids must.
+  /// Where the parameters lie.
   at::Device device() const { return decoder_->token_embedding()->weight().device(); }
 
  private:

@@ -12,10 +12,10 @@
 
 namespace slm {
 
-BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end, at::Device device) {
+BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
   const auto rows = [&](const std::vector<int64_t>& ids) {
     auto* first = const_cast<int64_t*>(ids.data() + begin * batch.length);  // from_blob has no const form
-    return at::from_blob(first, {end - begin, batch.length}, at::kLong).to(device);
+    return at::from_blob(first, {end - begin, batch.length}, at::kLong);
   };
   return {rows(batch.inputs), rows(batch.targets)};
 }
@@ -29,8 +29,7 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
   arena.gradients().zero_();
   auto dropout = settings.dropout;
   for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
-    const auto micro =
-        batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows), model.device());
+    const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));
     dropout.first_row = settings.dropout.first_row + begin;
     const auto hidden = model.hidden(micro.inputs, dropout);
     const auto head = model.head_loss(hidden, micro.targets, share);

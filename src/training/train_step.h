@@ -33,10 +33,10 @@ double clip_factor(double norm, double max_norm);
 StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
                       double learning_rate, const StepSettings& settings);
 
-/// A batch's rows [begin, end) as int64 tensors (rows, T) on `device`; on the CPU they share its memory.
+/// A batch's rows [begin, end) as int64 tensors (rows, T) that share its memory.
 struct BatchTensors {
   at::Tensor inputs, targets;
 };
-BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end, at::Device device);
+BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end);
 
 }  // namespace slm
