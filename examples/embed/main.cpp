@@ -27,7 +27,7 @@ int main(int argc, char** argv) try {
   const auto trained = slm::read_model_folder(outcome.checkpoint.value());
   const slm::GenerationSettings settings{
       .max_tokens = 80, .sampling = {.temperature = 0}, .stop = {"\n"}, .end_of_text = {}};
-  const std::vector prompts{slm::encode_prompt(*trained.tokenizer, argv[2], "PROMPT")};
+  const std::vector<std::vector<int32_t>> prompts{slm::encode_prompt(*trained.tokenizer, argv[2], "PROMPT")};
   const auto lines = slm::generate_texts(*trained.model, *trained.tokenizer, prompts, settings);
   std::printf("loss %.4f\n%s%s\n", outcome.evaluation.value().loss, argv[2], lines[0].text.c_str());
   return 0;
