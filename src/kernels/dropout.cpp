@@ -19,7 +19,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 at::Tensor masked(const at::Tensor& x, double p, uint64_t key, int64_t first_row) {
-  const auto in = x.contiguous(), out = at::empty_like(in);
+  const auto in = x.contiguous();
+  auto out = at::empty_like(in);
   const int64_t rows = x.size(0), width = x.numel() / std::max<int64_t>(1, rows);
   const auto threshold = static_cast<uint32_t>(std::min(p * 0x1p32, 0x1p32 - 1));
   const auto scale = static_cast<float>(1.0 / (1.0 - p));

@@ -43,7 +43,7 @@ void for_each_row(const Rows& rows, const Body& body) {
 }
 
 at::Tensor gated(const at::Tensor& gate, const at::Tensor& up) {
-  const auto out = at::empty(gate.sizes(), gate.options());
+  auto out = at::empty(gate.sizes(), gate.options());
   const Rows g(gate), u(up), y(out);
   with_float_type(gate.scalar_type(), [&]<class Float>(Float) {
     for_each_row(g, [&](int64_t i) {
