@@ -15,6 +15,7 @@
 #include "config/resolve.h"
 #include "core/process_memory.h"
 #include "core/rng.h"
+#include "kernels/block_cache.h"
 #include "kernels/device.h"
 #include "model/model_size.h"
 #include "training/builders.h"
@@ -37,6 +38,7 @@ Batch random_batch(int64_t rows, int64_t length, int64_t vocab_size, RngStream& 
 
 void run(const std::string& path, const std::vector<std::string>& overrides, double seconds) {
   const auto started = Clock::now();
+  use_block_cache();
   const auto since = [](Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); };
   auto config = load_training_config(path, overrides);
   resolve_defaults(config);
@@ -53,7 +55,7 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
     const auto batch = random_batch(rows, shape.max_sequence_length, shape.vocab_size, stream);
     return train_step(*loaded.model, *loaded.arena, optimizer, batch, 3e-4, {*config.micro_batch_size, 1.0});
   };
-  const double first_loss = step().loss, first_step = since(started);
+  const double start = since(started), first_loss = step().loss, first_step = since(started);
   for (int i = 0; i < 3; ++i) step();
   std::vector<double> times;
   double last_loss = 0;
@@ -78,6 +80,7 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
                                     {"tok_s_p75", rate(0.25)},
                                     {"gflops", rate(0.5) * static_cast<double>(size.training_flops_per_token) / 1e9},
                                     {"n", times.size()},
+                                    {"start_s", start},
                                     {"first_step_s", first_step},
                                     {"peak_rss_mb", peak_resident_bytes() >> 20},
                                     {"loss0", first_loss},

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "kernels/block_cache.h"
 #include "kernels/gpu.h"
 
 namespace slm::cli {
@@ -66,6 +67,7 @@ int main(int argc, char** argv) {
   using namespace slm;
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is then an error of write, with a message, like a full disk
   init_log();
+  use_block_cache();
   try {
     return cli::run(argc, argv);
   } catch (const Error& error) {

@@ -8,8 +8,10 @@
 namespace slm::plain {
 
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+at::Tensor gelu_new(const at::Tensor& x);
 at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up);
 at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
+at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 at::Tensor cross_entropy_with_gradient(const at::Tensor& logits, const at::Tensor& targets, double scale);
 double sum_of_squares(const at::Tensor& flat);
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/gelu.h>
 
+#include "kernels/gelu.h"
 #include "kernels/swiglu.h"
 
 namespace slm {
@@ -20,9 +21,8 @@ void Mlp::fuse_projections() {
 }
 
 at::Tensor Mlp::forward(const at::Tensor& x) {
-  if (activation_ != Activation::kSwiGlu) {
-    return down_->forward(at::gelu(up_->forward(x), activation_ == Activation::kGeluNew ? "tanh" : "none"));
-  }
+  if (activation_ == Activation::kGeluNew) return down_->forward(gelu_new(up_->forward(x)));
+  if (activation_ == Activation::kGelu) return down_->forward(at::gelu(up_->forward(x)));
   if (fused_) return down_->forward(swiglu(fused_->forward(x)));  // (B, T, 2F) -> (B, T, F)
   return down_->forward(swiglu(gate_->forward(x), up_->forward(x)));
 }

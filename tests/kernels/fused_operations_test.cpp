@@ -2,19 +2,23 @@
 // result once, so under bfloat16 it must lie within half a unit in the last place (2^-8 of its size) of the float32
 // result for the same inputs; gradients that are sums over rows are float32.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
+#include "kernels/attention.h"
 #include "kernels/cpu/exp.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/device.h"
 #include "kernels/dropout.h"
+#include "kernels/gelu.h"
 #include "kernels/gpu.h"
 #include "kernels/plain.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
 #include "kernels/swiglu.h"
+#include "kernels/tiled_attention.h"
 #include "kernels/token_loss.h"
 #include "model/golden.h"
 
@@ -75,6 +79,47 @@ TEST_P(FusedOperation, SwigluEqualsLibTorch) {
   EXPECT_TRUE(near(ours.gradients[1], theirs.gradients[1], tolerance(), 1e-3));
   EXPECT_TRUE(at::equal(of_halves.value, ours.value));
   EXPECT_TRUE(at::equal(of_halves.gradients[0], at::cat(ours.gradients, -1)));
+}
+
+TEST_P(FusedOperation, GeluNewEqualsLibTorch) {
+  at::manual_seed(12);
+  const auto x = 4 * random({7, 129}), slope = random({7, 129});
+  const auto ours = run([](const auto& in) { return gelu_new(in[0]); }, {x}, slope);
+  const auto theirs = run([](const auto& in) { return at::gelu(in[0], "tanh"); }, {x.to(at::kDouble)}, slope);
+  EXPECT_EQ(ours.value.scalar_type(), GetParam());
+  // Beyond |x| = 3 tanh is 1 but for its last digits: there LibTorch's float64 is the better of its forms.
+  EXPECT_TRUE(near(ours.value, theirs.value, tolerance(), 1e-2));
+  EXPECT_TRUE(near(ours.gradients[0], theirs.gradients[0], tolerance(), 1e-1));
+}
+
+// Lengths on both sides of the tile's 64, grouped heads, heads as views into one joined tensor. In bfloat16 the weights
+// and their gradients are rounded before the products, so that errors go with the size of whole rows, not of elements.
+TEST_P(FusedOperation, TiledAttentionEqualsLibTorchInFloat64) {
+  if (!can_tile_attention(random({1, 1, 2, 4}), random({1, 1, 2, 4}))) {
+    GTEST_SKIP() << "no AVX-512 here: attention is LibTorch's";
+  }
+  at::manual_seed(13);
+  for (const int64_t length : {2, 63, 64, 65, 130, 200}) {
+    const int64_t heads = 4, groups = 2, width = 20;
+    const auto joined = random({2, length, (heads + 2 * groups) * width});
+    const auto head = [&](const at::Tensor& x, int64_t first, int64_t count) {
+      return x.narrow(2, first * width, count * width).view({2, length, count, width}).transpose(1, 2);
+    };
+    const auto slope = random({2, heads, length, width});
+    const auto attend = [&](const auto& attention) {
+      return [&](const std::vector<at::Tensor>& in) {
+        return attention(head(in[0], 0, heads), head(in[0], heads, groups), head(in[0], heads + groups, groups));
+      };
+    };
+    const auto ours = run(attend(causal_attention), {joined}, slope);
+    const auto theirs = run(attend(plain::causal_attention), {joined.to(at::kDouble)}, slope);
+    EXPECT_EQ(ours.value.scalar_type(), GetParam());
+    const double row = GetParam() == at::kFloat ? 4e-6 : 0x1p-7;
+    EXPECT_TRUE(near(ours.value, theirs.value, row, 1.0)) << "length " << length;
+    EXPECT_TRUE(near(ours.gradients[0], theirs.gradients[0], row, 2.0)) << "length " << length;
+    const c10::NoGradGuard no_grad;
+    EXPECT_TRUE(at::equal(attend(causal_attention)({joined}), ours.value));
+  }
 }
 
 // A rotation as a product of complex numbers, and its inverse in the backward pass.

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/cpu/exp.h"
+#include "kernels/cpu/vector_clones.h"
 
 namespace slm::cpu {
 namespace {
@@ -14,7 +15,7 @@ constexpr int64_t kLanes = 16;   // independent partial results, so that a loop 
 constexpr int64_t kBlock = 512;  // values of one float32 partial sum
 
 template <class Float>
-float largest(const Float* row, int64_t count) {
+inline float largest(const Float* row, int64_t count) {
   std::array<float, kLanes> best;
   best.fill(-std::numeric_limits<float>::infinity());
   int64_t i = 0;
@@ -30,7 +31,7 @@ float largest(const Float* row, int64_t count) {
 
 // Sum of exp(row - peak): float32 within a block, float64 over the blocks.
 template <class Float>
-double sum_of_exponentials(const Float* row, int64_t count, float peak) {
+inline double sum_of_exponentials(const Float* row, int64_t count, float peak) {
   double sum = 0;
   for (int64_t begin = 0; begin < count; begin += kBlock) {
     const int64_t end = std::min(begin + kBlock, count);
@@ -48,8 +49,8 @@ double sum_of_exponentials(const Float* row, int64_t count, float peak) {
 }  // namespace
 
 template <class Float>
-void cross_entropy_with_gradient(Float* logits, const int64_t* targets, int64_t rows, int64_t vocabulary,
-                                 int64_t ignored, float scale, float* losses) {
+SLM_VECTOR_CLONES void cross_entropy_with_gradient(Float* logits, const int64_t* targets, int64_t rows,
+                                                   int64_t vocabulary, int64_t ignored, float scale, float* losses) {
   for (int64_t i = 0; i < rows; ++i) {
     Float* row = logits + i * vocabulary;
     losses[i] = 0;

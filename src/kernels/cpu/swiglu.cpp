@@ -1,23 +1,13 @@
 #include "kernels/cpu/swiglu.h"
 
-#include <cmath>
-
-#include "kernels/cpu/exp.h"
+#include "kernels/cpu/sigmoid.h"
+#include "kernels/cpu/vector_clones.h"
 
 namespace slm::cpu {
-namespace {
-
-// 1 / (1 + e^-x) by the exponential of -|x|, which cannot overflow.
-inline float sigmoid(float x) {
-  const float e = exp_of_negative(-std::fabs(x));
-  const float small = e / (1.0f + e);
-  return x < 0 ? small : 1.0f / (1.0f + e);
-}
-
-}  // namespace
 
 template <class Float>
-void swiglu(const Float* __restrict gate, const Float* __restrict up, int64_t count, Float* __restrict out) {
+SLM_VECTOR_CLONES void swiglu(const Float* __restrict gate, const Float* __restrict up, int64_t count,
+                              Float* __restrict out) {
   for (int64_t i = 0; i < count; ++i) {
     const float g = to_float(gate[i]);
     store(out[i], g * sigmoid(g) * to_float(up[i]));
@@ -25,8 +15,9 @@ void swiglu(const Float* __restrict gate, const Float* __restrict up, int64_t co
 }
 
 template <class Float>
-void swiglu_backward(const Float* __restrict gate, const Float* __restrict up, const Float* __restrict dy,
-                     int64_t count, Float* __restrict dgate, Float* __restrict dup) {
+SLM_VECTOR_CLONES void swiglu_backward(const Float* __restrict gate, const Float* __restrict up,
+                                       const Float* __restrict dy, int64_t count, Float* __restrict dgate,
+                                       Float* __restrict dup) {
   for (int64_t i = 0; i < count; ++i) {
     const float g = to_float(gate[i]), slope = to_float(dy[i]), s = sigmoid(g);
     store(dup[i], slope * g * s);
