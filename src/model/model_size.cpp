@@ -32,15 +32,13 @@ ModelSize model_size(const TransformerConfig& c) {
   size.parameters = embedding * (c.tie_embeddings ? 1 : 2) + positions + c.n_layers * block + norm;
   size.matmul_parameters = c.n_layers * block_matrices + embedding;
   size.training_flops_per_token = 6 * size.matmul_parameters + 12 * c.n_layers * query * c.max_sequence_length;
-  size.training_state_bytes = 4 * static_cast<int64_t>(sizeof(float)) * size.parameters;
   return size;
 }
 
 std::string describe(const TransformerConfig& config) {
   const auto size = model_size(config);
-  return fmt::format("{}: {} layers x {}, {} heads, {} parameters, {:.1f} MiB of training state, {:.2f} MFLOP a token",
-                     config.architecture, config.n_layers, config.d_model, config.n_heads, with_commas(size.parameters),
-                     static_cast<double>(size.training_state_bytes) / (1 << 20),
+  return fmt::format("{}: {} layers x {}, {} heads, {} parameters, {:.2f} MFLOP a token", config.architecture,
+                     config.n_layers, config.d_model, config.n_heads, with_commas(size.parameters),
                      static_cast<double>(size.training_flops_per_token) / 1e6);
 }
 

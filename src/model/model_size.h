@@ -16,12 +16,11 @@ struct ModelSize {
   /// B).
   int64_t training_flops_per_token = 0;
   /// float32 parameters, gradients and the two moments of AdamW, bytes. Activations come on top.
-  int64_t training_state_bytes = 0;
 };
 
 ModelSize model_size(const TransformerConfig& config);
 
-/// "llama: 4 layers x 128, 4 heads, 820,608 parameters, 12.5 MiB of training state, 5.9 MFLOP a token"
+/// "llama: 4 layers x 128, 4 heads, 820,608 parameters, 5.9 MFLOP a token"
 std::string describe(const TransformerConfig& config);
 
 }  // namespace slm

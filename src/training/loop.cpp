@@ -123,7 +123,8 @@ void TrainingLoop::log_step(const StepResult& result, double rate, double second
                           .learning_rate = rate,
                           .tokens_per_second = static_cast<double>(result.tokens) / recent_seconds_,
                           .memory_mib = static_cast<double>(memory_of(setup_.device).in_use) / (1 << 20),
-                          .seconds_left = recent_seconds_ * static_cast<double>(setup_.total_steps - progress_.step)};
+                          .seconds_left = recent_seconds_ * static_cast<double>(setup_.total_steps - progress_.step),
+                          .dtype = *config_.dtype};
   const bool logged = due(progress_.step, config_.logging_steps, setup_.total_steps) || !result.applied;
   line_.update(report, logged);
   if (!logged) return;

@@ -33,8 +33,8 @@ std::string format_duration(double seconds) {
 }
 
 std::string format_report(const StepReport& r) {
-  return fmt::format("step {}/{}  loss {:.4f}  |g| {:.3f}  lr {:.2e}  {} tok/s  MFU ? (float32)  {:.0f} MiB  ETA {}",
-                     r.step, r.total_steps, r.loss, r.gradient_norm, r.learning_rate, short_count(r.tokens_per_second),
+  return fmt::format("step {}/{}  loss {:.4f}  |g| {:.3f}  lr {:.2e}  {} tok/s  MFU ? ({})  {:.0f} MiB  ETA {}", r.step,
+                     r.total_steps, r.loss, r.gradient_norm, r.learning_rate, short_count(r.tokens_per_second), r.dtype,
                      r.memory_mib, format_duration(r.seconds_left));
 }
 

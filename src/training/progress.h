@@ -14,6 +14,7 @@ struct StepReport {
   double tokens_per_second = 0;
   double memory_mib = 0;  // in use on the device, now
   double seconds_left = 0;
+  std::string dtype = "float32";  // of the matrix products
 };
 
 /// "step 120/2000  loss 2.4312  |g| 0.81  lr 5.9e-04  16.4k tok/s  MFU ? (float32)  312 MiB  ETA 1m52s"
