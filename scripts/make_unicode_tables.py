@@ -105,8 +105,12 @@ def table(name, pairs):
 
 def content():
     starts = lines_of(f"0x{first << 5 | index:X}" for first, index in category_starts())
+    for alone, other in ((r"\s", r"[\s]"), (r"\d", r"[\d]"), (r"\d", r"\p{Nd}")):
+        assert members(alone) == members(other), f"{alone} is not {other}"
     tables = [table(name, ranges(members(pattern))) for name, pattern in PATTERNS.items()]
     tables.append(table("kNumeric", ranges(numeric_members())))
+    only_alone = set(members(r"\w")).symmetric_difference(members(r"[\w]"))
+    tables.append(table("kWordOnlyAlone", ranges(sorted(only_alone))))
     tables.append(table("kNotInNfc", ranges(not_in_nfc())))
     return f"""// Made by scripts/make_unicode_tables.py from the behaviour of tokenizers {tokenizers.__version__}; not written by hand.
 // clang-format off

@@ -8,6 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error_of.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "data/bpe/normalizer.h"
 #include "data/bpe/split_stage.h"
 #include "data/utf8.h"
 
@@ -71,6 +74,84 @@ RC_GTEST_PROP(WordMatcher, CutsAsPcre2DoesWithTheSamePattern, ()) {
     (*word_matcher(pattern))(text, found);
     RC_ASSERT(found == expected);
   }
+}
+
+Json golden(const std::string& name) {
+  const std::string path = std::string(SLM_SOURCE_DIR) + "/tests/golden/tokenizers/" + name;
+  return parse_json(read_file(path), path);
+}
+
+// The patterns of GPT-2, Llama 3, Qwen2, SmolLM, GPT-4o, DeepSeek and BLOOM, and what Oniguruma's syntax has beyond.
+TEST(PreTokenizer, CutsAsHuggingFaceDoes) {
+  const Json expected = golden("pre_tokenizers.json");
+  for (const Json& pre_tokenizer_case : expected["cases"]) {
+    const Json& json = pre_tokenizer_case["pre_tokenizer"];
+    const auto pre_tokenizer = parse_pre_tokenizer(json, "golden");
+    EXPECT_EQ(Json(pre_tokenizer->to_json()), json);
+    for (size_t i = 0; i < expected["texts"].size(); ++i) {
+      const auto text = expected["texts"][i].get<std::string>();
+      EXPECT_EQ(split(*pre_tokenizer, text), pre_tokenizer_case["pieces"][i].get<Pieces>()) << json << "\n" << text;
+    }
+  }
+}
+
+TEST(Normalizer, ComposesAsHuggingFaceDoes) {
+  const Normalizer nfc = parse_normalizer({{"type", "NFC"}}, "test");
+  const Json texts = golden("nfc.json")["texts"];
+  for (const Json& text : texts) {
+    EXPECT_EQ(nfc.normalize(text[0].get<std::string>()), text[1].get<std::string>()) << text[0];
+  }
+}
+
+TEST(Normalizer, LeavesBytesThatAreNoCharacter) {
+  EXPECT_EQ(Normalizer(Normalization::kNfc).normalize("e\u0301\xFF\u0301\xC3"), "\u00E9\xFF\u0301\xC3");
+}
+
+TEST(Normalizer, RefusesOthersByName) {
+  EXPECT_EQ(message_of([] {
+              parse_normalizer({{"type", "NFKC"}}, "t.json: normalizer");
+            }),
+            "t.json: normalizer: found \"NFKC\"; slm knows null and NFC");
+}
+
+std::string refusal_of(const Json& json) {
+  return message_of([&] { parse_pre_tokenizer(json, "t.json: pre_tokenizer"); });
+}
+
+TEST(PreTokenizer, RefusesByNameWhatItDoesNotDo) {
+  const std::string where = "t.json: pre_tokenizer";
+  EXPECT_EQ(refusal_of(nullptr), where + ": found null; expected an object with a type");
+  EXPECT_EQ(refusal_of({{"type", "Metaspace"}}),
+            where + ".type: found \"Metaspace\"; slm knows ByteLevel, Split, Digits and Sequence");
+  EXPECT_EQ(refusal_of({{"type", "Digits"}, {"individual_digits", true}}),
+            where + ": expected one ByteLevel, at the end; slm's BPE works on bytes");
+  Json prefixed = byte_level(true);
+  prefixed["add_prefix_space"] = true;
+  EXPECT_TRUE(parse_pre_tokenizer(prefixed, where)->adds_prefix_space());
+  const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
+  EXPECT_EQ(refusal_of({{"type", "Sequence"}, {"pretokenizers", Json::array({digits, prefixed})}}),
+            where + ".pretokenizers[1].add_prefix_space: found true behind another pre-tokenizer; expected false");
+  Json unknown = byte_level(true);
+  unknown["speed"] = 1;
+  EXPECT_EQ(refusal_of(unknown), where + ".speed: unknown key of ByteLevel");
+}
+
+TEST(Pattern, RefusesWhatPcre2WouldReadDifferently) {
+  for (const char* pattern :
+       {"\\h",   "\\R",         "\\1",         "a(?i)b",     "(?m:.)", "(?<name>a)", "(*UTF)",   "a{2}+",
+        "a{2}?", "[[:alpha:]]", "[a&&b]",      "\\p{Greek}", "\\xE9",  "[]",         "[a",       "a)",
+        "",      "\xFF",        "(?i)straSSe", "\\",         "[b-a]",  "[a-\\d]",    "\\x{D800}"}) {
+    EXPECT_TRUE(message_of([&] { Pattern(pattern, "p"); }).starts_with("p: ")) << pattern;
+  }
+  EXPECT_EQ(message_of([] { Pattern("a\\h+", "p"); }),
+            "p: cannot be used from byte 1 on, at \"\\\\h+\": slm does not know this escape");
+}
+
+// (a|aa)+ tries exponentially many ways.
+TEST(Pattern, GivesUpOnAPatternThatTriesTooManyWays) {
+  const Pattern pattern("(?:a|aa)+[bc]", "p");
+  const std::string text(200, 'a');
+  EXPECT_TRUE(message_of([&] { pattern.find(text, 0); }).starts_with("p: gave up on a text of 200 bytes: "));
 }
 
 TEST(PreTokenizer, ABadByteIsAPieceOfItsOwn) {

@@ -86,7 +86,7 @@ void read_member(PatternReader& reader, CodePointSet& members) {
   ++reader.at;
   if (reader.done() || reader.starts_with("[")) reader.refuse("expected the end of a range");
   PatternReader ahead = reader;
-  if (reader.starts_with("\\") && read_class_escape(ahead)) reader.refuse("a class cannot end a range");
+  if (reader.starts_with("\\") && read_class_escape(ahead, true)) reader.refuse("a class cannot end a range");
   const char32_t last = read_character(reader);
   if (last < first) reader.refuse("a range that ends before it begins");
   members.add({first, last});
@@ -109,7 +109,7 @@ BracketClass read_bracket(PatternReader& reader) {
     if (reader.starts_with("[")) {
       const auto [members, negated] = read_bracket(reader);
       result.members.add(negated ? members.complement() : members);
-    } else if (const auto escaped = reader.starts_with("\\") ? read_class_escape(reader) : std::nullopt) {
+    } else if (const auto escaped = reader.starts_with("\\") ? read_class_escape(reader, true) : std::nullopt) {
       result.members.add(*escaped);
     } else {
       read_member(reader, result.members);
@@ -136,7 +136,7 @@ std::string spell_class(const CodePointSet& members, bool negated) {
   return spelled + "]";
 }
 
-std::optional<CodePointSet> read_class_escape(PatternReader& reader) {
+std::optional<CodePointSet> read_class_escape(PatternReader& reader, bool in_brackets) {
   const std::string_view rest = reader.pattern.substr(reader.at);
   if (rest.size() < 2 || std::string_view("sSdDwWpP").find(rest[1]) == rest.npos) return std::nullopt;
   reader.at += 2;
@@ -150,9 +150,9 @@ std::optional<CodePointSet> read_class_escape(PatternReader& reader) {
     case 'D':
       return unicode::property("Nd")->complement();
     case 'w':
-      return unicode::word();
+      return in_brackets ? unicode::word_in_brackets() : unicode::word();
     case 'W':
-      return unicode::word().complement();
+      return (in_brackets ? unicode::word_in_brackets() : unicode::word()).complement();
     case 'p':
       return read_property(reader);
     default:

@@ -26,8 +26,9 @@ struct PatternReader {
 /// has. Negation stays a [^...], so that it is what is left when case does not matter.
 std::string spell_class(const CodePointSet& members, bool negated);
 
-/// At a backslash: the class behind it (\s \d \w \p{...} and their negations); nothing where it is no class.
-std::optional<CodePointSet> read_class_escape(PatternReader& reader);
+/// At a backslash: the class behind it (\s \d \w \p{...} and their negations); nothing where it is no
+/// class. Oniguruma's \w is not quite the same inside brackets.
+std::optional<CodePointSet> read_class_escape(PatternReader& reader, bool in_brackets);
 
 /// At a backslash that begins no class: the character it stands for (\n, \x41, \u00E9, \., ...).
 char32_t read_character_escape(PatternReader& reader);

@@ -1,7 +1,10 @@
 // to_pcre2. Oniguruma's syntax (its documentation: doc/RE) and PCRE2's (pcre2pattern) agree on most; here is the rest.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <vector>
 
 #include "core/error.h"
 #include "data/bpe/pattern.h"
@@ -19,7 +22,43 @@ std::string word_boundary(bool is_boundary) {
   return fmt::format("(?:(?<={0})(?{1}{0})|(?<!{0})(?{2}{0}))", word, same, other);
 }
 
-std::string read_escape(PatternReader& reader) {
+// A group's opening: what Oniguruma and PCRE2 both read alike.
+struct Opening {
+  std::string_view text;
+  std::optional<bool> any_case;  // whether it sets case to matter or not
+};
+constexpr std::array<Opening, 9> kOpenings = {{{"(?:", {}},
+                                               {"(?=", {}},
+                                               {"(?!", {}},
+                                               {"(?<=", {}},
+                                               {"(?<!", {}},
+                                               {"(?>", {}},
+                                               {"(?i:", true},
+                                               {"(?-i:", false},
+                                               {"(", {}}}};
+
+// Whether case matters, group by group.
+class CaseScopes {
+ public:
+  bool any_case() const { return scopes_.back(); }
+  void set(bool any_case) { scopes_.back() = any_case; }
+  void open(std::optional<bool> any_case) { scopes_.push_back(any_case.value_or(scopes_.back())); }
+  // A parenthesis too many is PCRE2's to refuse.
+  void close() {
+    if (scopes_.size() > 1) scopes_.pop_back();
+  }
+
+ private:
+  std::vector<bool> scopes_ = {false};
+};
+
+// Oniguruma's classes without brackets keep to their case under (?i); those in brackets do not.
+std::string spell_lone_class(const CodePointSet& members, bool negated, bool any_case) {
+  const std::string spelled = spell_class(members, negated);
+  return any_case ? "(?-i:" + spelled + ")" : spelled;
+}
+
+std::string read_escape(PatternReader& reader, bool any_case) {
   for (const std::string_view anchor : {"\\A", "\\z", "\\Z"}) {
     if (!reader.starts_with(anchor)) continue;
     reader.at += anchor.size();
@@ -30,10 +69,9 @@ std::string read_escape(PatternReader& reader) {
     return word_boundary(reader.pattern[reader.at - 1] == 'b');
   }
   const char name = reader.pattern.size() > reader.at + 1 ? reader.pattern[reader.at + 1] : '\0';
-  if (const auto members = read_class_escape(reader)) {
-    // \S as [^...] and not as the complement's ranges: see spell_class.
+  if (const auto members = read_class_escape(reader, false)) {
     const bool negated = name == 'S' || name == 'D' || name == 'W' || name == 'P';
-    return spell_class(negated ? members->complement() : *members, negated);
+    return spell_lone_class(negated ? members->complement() : *members, negated, any_case);
   }
   CodePointSet character;
   const char32_t code_point = read_character_escape(reader);
@@ -41,23 +79,20 @@ std::string read_escape(PatternReader& reader) {
   return spell_class(character, false);
 }
 
-std::string read_group(PatternReader& reader) {
-  constexpr std::array<std::string_view, 8> kGroups = {"(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?-i:"};
-  for (const std::string_view group : kGroups) {
-    if (!reader.starts_with(group)) continue;
-    reader.at += group.size();
-    return std::string(group);
-  }
-  // Further on, Oniguruma lets it end with its alternative's group.
-  if (reader.starts_with("(?i)") && reader.at == 0) {
+std::string read_opening(PatternReader& reader, CaseScopes& scopes) {
+  if (reader.at == 0 && reader.starts_with("(?i)")) {  // further on, Oniguruma gives it another range
     reader.at += 4;
+    scopes.set(true);
     return "(?i)";
   }
-  if (reader.starts_with("(?") || reader.starts_with("(*")) {
-    reader.refuse("slm knows the groups (...) (?:...) (?=...) (?!...) (?<=...) (?<!...) (?>...) (?i:...)");
+  for (const auto& [text, any_case] : kOpenings) {
+    const bool is_plain = text == "(";
+    if (!reader.starts_with(text) || (is_plain && (reader.starts_with("(?") || reader.starts_with("(*")))) continue;
+    reader.at += text.size();
+    scopes.open(any_case);
+    return std::string(text);
   }
-  ++reader.at;
-  return "(";
+  reader.refuse("slm knows the groups (...) (?:...) (?=...) (?!...) (?<=...) (?<!...) (?>...) (?i:...)");
 }
 
 // The digits at `at`, which moves behind them.
@@ -86,18 +121,30 @@ std::string read_brace(PatternReader& reader) {
   return fmt::format("{{{}{}{}}}", least.empty() ? "0" : least, has_comma ? "," : "", has_comma ? most : "");
 }
 
-std::string read_element(PatternReader& reader) {
+std::string read_element(PatternReader& reader, CaseScopes& scopes) {
   switch (reader.pattern[reader.at]) {
     case '\\':
-      return read_escape(reader);
+      return read_escape(reader, scopes.any_case());
     case '[':
       return read_bracket_class(reader);
     case '(':
-      return read_group(reader);
+      return read_opening(reader, scopes);
     case '{':
       return read_brace(reader);
-    default:
-      return std::string(1, reader.pattern[reader.at++]);
+    case ')':
+      scopes.close();
+      break;
+  }
+  return std::string(1, reader.pattern[reader.at++]);
+}
+
+// Where case does not matter, Oniguruma takes a ligature for its letters and PCRE2 does not.
+void refuse_ligatures(const PatternReader& reader) {
+  if (reader.pattern.find("(?i") == reader.pattern.npos) return;
+  for (const std::string_view letters : {"ss", "st", "ff", "fi", "fl"}) {
+    const auto equal = [](char a, char b) { return (a | 0x20) == b; };
+    const auto found = std::search(reader.pattern.begin(), reader.pattern.end(), letters.begin(), letters.end(), equal);
+    if (found != reader.pattern.end()) reader.refuse("(?i) beside ss, st, ff, fi or fl, which also match ligatures");
   }
 }
 
@@ -111,8 +158,10 @@ std::string to_pcre2(std::string_view pattern, const std::string& where) {
     if (character.kind != Utf8Character::Kind::kValid) fail(ExitCode::kData, "{}: not UTF-8 at byte {}", where, at);
     at += character.length;
   }
+  refuse_ligatures(reader);
+  CaseScopes scopes;
   std::string spelled;
-  while (!reader.done()) spelled += read_element(reader);
+  while (!reader.done()) spelled += read_element(reader, scopes);
   return spelled;
 }
 

@@ -1,14 +1,11 @@
 // Counts of pairs are kept while words change: a merge looks only at the words that hold its pair. A heap tells the
 // most frequent pair; its entries may be older than the counts and are put back with the new count when they come to
 // the top.
-//
-// Different merges can make the same text (ab + c, a + bc), which is one token. So a pair that has been merged may
-// occur again. Hugging Face then adds to the count that it had, and so does this, to make the same merges.
+// A merged pair never comes up again: what became one token is cut the same way wherever it stands.
 #include "data/bpe/train_bpe.h"
 
+#include <algorithm>
 #include <array>
-#include <queue>
-#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -184,16 +181,6 @@ class Queue {
   std::vector<Entry> entries_;
 };
 
-// A pair that was merged twice keeps its last place.
-std::vector<std::pair<int32_t, int32_t>> drop_repeated(const std::vector<TokenPair>& merges) {
-  std::set<TokenPair> seen;
-  std::vector<std::pair<int32_t, int32_t>> kept;
-  for (auto merge = merges.rbegin(); merge != merges.rend(); ++merge) {
-    if (seen.insert(*merge).second) kept.emplace_back(merge->left, merge->right);
-  }
-  return {kept.rbegin(), kept.rend()};
-}
-
 }  // namespace
 
 BpeVocabulary train_bpe(const WordCounts& counts, int64_t vocab_size, const std::vector<std::string>& special) {
@@ -210,7 +197,7 @@ BpeVocabulary train_bpe(const WordCounts& counts, int64_t vocab_size, const std:
     });
   };
   enqueue_new();
-  std::vector<TokenPair> merges;
+  std::vector<std::pair<int32_t, int32_t>> merges;
   while (tokens.size() < vocab_size && !queue.empty()) {
     Queue::Entry top = queue.pop();
     if (const int64_t count = words.count(top.pair); count != top.count) {
@@ -219,10 +206,10 @@ BpeVocabulary train_bpe(const WordCounts& counts, int64_t vocab_size, const std:
       continue;
     }
     words.merge(top.words, top.pair, tokens.join(top.pair));
-    merges.push_back(top.pair);
+    merges.emplace_back(top.pair.left, top.pair.right);
     enqueue_new();
   }
-  return {.tokens = tokens.take(), .merges = drop_repeated(merges), .special = special};
+  return {.tokens = tokens.take(), .merges = std::move(merges), .special = special};
 }
 
 }  // namespace slm

@@ -54,6 +54,11 @@ std::optional<CodePointSet> property(std::string_view name) {
 
 CodePointSet white_space() { return CodePointSet(kWhiteSpace); }
 CodePointSet word() { return CodePointSet(kWord); }
+CodePointSet word_in_brackets() {
+  CodePointSet others = word().complement();
+  others.add(CodePointSet(kWordOnlyAlone));
+  return others.complement();
+}
 CodePointSet numeric() { return CodePointSet(kNumeric); }
 
 }  // namespace slm::unicode

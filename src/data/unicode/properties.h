@@ -12,9 +12,10 @@ namespace slm::unicode {
 /// other name. As in Oniguruma, case, spaces, '-' and '_' do not matter.
 std::optional<CodePointSet> property(std::string_view name);
 
-/// What \s and \w match, and what Hugging Face's `Digits` takes for a digit.
+/// What \s, \w and [\w] match, and what Hugging Face's `Digits` takes for a digit.
 CodePointSet white_space();
 CodePointSet word();
+CodePointSet word_in_brackets();
 CodePointSet numeric();
 
 }  // namespace slm::unicode

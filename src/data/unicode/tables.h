@@ -14,8 +14,8 @@ namespace slm::unicode {
 /// which no text holds, have none.
 extern const std::span<const uint32_t> kCategoryStarts;
 
-/// Oniguruma's \s and \w, and the scripts.
-extern const std::span<const CodePointRange> kWhiteSpace, kWord, kHan, kHiragana, kKatakana, kHangul;
+/// Oniguruma's \s and \w, what its \w lacks inside brackets, and the scripts.
+extern const std::span<const CodePointRange> kWhiteSpace, kWord, kWordOnlyAlone, kHan, kHiragana, kKatakana, kHangul;
 
 /// Rust's char::is_numeric, which `Digits` asks; of another Unicode version than the rest.
 extern const std::span<const CodePointRange> kNumeric;
