@@ -24,4 +24,4 @@ configure_package_config_file(cmake/slm-config.cmake.in "${CMAKE_BINARY_DIR}/slm
                               INSTALL_DESTINATION "${package_folder}" NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/slm-config-version.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/slm-config.cmake" "${CMAKE_BINARY_DIR}/slm-config-version.cmake"
-              cmake/LibTorch.cmake DESTINATION "${package_folder}")
+              cmake/LibTorch.cmake cmake/TextLibraries.cmake DESTINATION "${package_folder}")
