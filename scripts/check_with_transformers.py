@@ -8,7 +8,8 @@ steps, and those named): AutoModelForCausalLM and AutoTokenizer (but see load_to
 greedy text are compared exactly, logits within TOLERANCE for logits of up to TYPICAL_SIZE (tests/golden/README.md derives
 it), in proportion above.
 So are several prompts side by side, with a repetition penalty too; the loss over overlapping windows with the loop of
-transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices.
+transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices. Token ids alone are
+compared by check_tokenizers.py, on many more texts.
 """
 import argparse
 import json
@@ -27,6 +28,9 @@ import torch
 import transformers
 from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config,
                           Qwen3Config)
+
+import check_tokenizers
+import tokenizer_variants
 
 transformers.logging.disable_progress_bar()
 
@@ -74,6 +78,7 @@ TRAINED_BY_SLM = {  # architecture, further overrides
     "qwen2": ("qwen2", []),
     "qwen3": ("qwen3", []),
     "llama with llama3 scaling": ("llama", LLAMA3_SCALING),
+    "llama with byte-level BPE": ("llama", [f"data.tokenizer={ROOT}/tests/golden/tokenizers/bpe_512_special/tokenizer.json"]),
 }
 
 
@@ -160,9 +165,9 @@ def check_greedy(checks, slm, name, folder, model, tokenizer):
     longest = max(len(tokenizer(prompt).input_ids) for prompt in PROMPTS)
     room = min(GREEDY_TOKENS, model.config.max_position_embeddings - longest)
     for prompt in PROMPTS:
-        prompt_ids, new_ids = greedy_ids(model, tokenizer, prompt, room)
+        _, new_ids = greedy_ids(model, tokenizer, prompt, room)
         ended = new_ids[-1] == model.generation_config.eos_token_id  # of which slm shows no text
-        text = tokenizer.decode(prompt_ids + new_ids[:-1 if ended else None], clean_up_tokenization_spaces=False)
+        text = prompt + tokenizer.decode(new_ids[:-1 if ended else None], clean_up_tokenization_spaces=False)
         generated = run_slm(slm, "generate", folder, "--prompt", prompt, "--max-tokens", room, "--temperature", 0)
         checks.equal(f"{name}: {room} greedy tokens after {prompt!r}", generated.removesuffix("\n"), text)
     for penalty in (1.0, REPETITION_PENALTY):
@@ -263,12 +268,31 @@ def check_checkpoint(checks, slm, name, folder):
     compare_logits(checks, slm, name, folder, model, ids)
 
 
-def check_trained_by_slm(checks, slm, name, output, architecture, overrides):
+def train_with_slm(slm, output, architecture, overrides):
+    """The checkpoint's folder."""
     # A rate and steps enough for the weights to differ from their start, the zero ones (biases) too.
     run_slm(slm, "train", ROOT / "configs/quickstart.yaml", f"output_dir={output}", f"model.architecture={architecture}",
             "model.n_layers=2", "max_steps=30", "warmup_steps=5", "micro_batch_size=4", "sample_steps=0",
             "eval_batches=2", "save_steps=30", *overrides)
-    check_checkpoint(checks, slm, name, output / "checkpoints/latest")
+    return output / "checkpoints/latest"
+
+
+def check_trained_by_slm(checks, slm, name, output, architecture, overrides):
+    check_checkpoint(checks, slm, name, train_with_slm(slm, output, architecture, overrides))
+
+
+def check_template(checks, slm, name, output):
+    """A tokenizer that puts a begin before a text: from its file to a checkpoint that AutoTokenizer loads."""
+    output.mkdir()
+    tokenizer_variants.llama3("\n".join(PROMPTS), 400).save(str(output / "given.json"))
+    folder = train_with_slm(slm, output, "llama", [f"data.tokenizer={output}/given.json"])
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    for text in tokenizer_variants.random_texts(24, 5, names=["<|eot_id|>", "<|end_of_text|>"]):
+        ids = check_tokenizers.slm_ids(slm, folder / "tokenizer.json", text, "--add-special-tokens")
+        checks.equal(f"{name}: ids of {text!r}", ids, tokenizer(text).input_ids)
+    checks.equal(f"{name}: begin and end", (tokenizer.bos_token, tokenizer.eos_token),
+                 ("<|begin_of_text|>", "<|end_of_text|>"))
+    check_greedy(checks, slm, name, folder, AutoModelForCausalLM.from_pretrained(folder).eval(), tokenizer)
 
 
 def main():
@@ -287,6 +311,8 @@ def main():
             folder = pathlib.Path(scratch) / ("trained_" + name.replace(" ", "_"))
             name = f"{name} trained by slm"
             checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
+        checks.group("template", check_template, slm, "template", pathlib.Path(scratch) / "template")
+    check_tokenizers.check_all(checks.line, slm)
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")

@@ -108,7 +108,7 @@ void write_model_folder(const std::filesystem::path& folder, const TransformerCo
   write_text(folder / "generation_config.json", "{\n  \"_from_model_config\": true\n}\n");
   if (tokenizer) {
     write_text(folder / "tokenizer.json", tokenizer->to_json());
-    write_text(folder / "tokenizer_config.json", tokenizer_config_json(config.max_sequence_length));
+    write_text(folder / "tokenizer_config.json", tokenizer_config_json(*tokenizer, config.max_sequence_length));
   }
   const c10::NoGradGuard no_grad;
   const auto parameters = parameters_by_name(arena);

@@ -5,21 +5,19 @@
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 
-#include <cstdlib>
 #include <memory>
 #include <vector>
 
 #include "core/error.h"
+#include "core/terminal.h"
 
 namespace slm {
 
 namespace {
 
 spdlog::sink_ptr make_stderr_sink() {
-  const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org: any value but the empty one
-  const bool forbidden = no_color != nullptr && *no_color != '\0';
-  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(forbidden ? spdlog::color_mode::never
-                                                                              : spdlog::color_mode::automatic);
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>(colors_forbidden() ? spdlog::color_mode::never
+                                                                                       : spdlog::color_mode::automatic);
   sink->set_pattern("%H:%M:%S %^%l%$: %v");
   return sink;
 }

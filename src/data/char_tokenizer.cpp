@@ -135,7 +135,8 @@ int32_t CharTokenizer::id_of(char32_t code_point) const {
   return found == others_.end() ? kMissing : found->second;
 }
 
-std::vector<int32_t> CharTokenizer::encode_text(std::string_view text, std::string_view origin) const {
+std::vector<int32_t> CharTokenizer::encode_text(std::string_view text, std::string_view origin,
+                                                const EncodeOptions& /*options*/) const {
   std::vector<int32_t> ids;
   ids.reserve(text.size());
   for_each_character(text, origin, [&](char32_t code_point, size_t offset) {

@@ -30,7 +30,8 @@ class CharTokenizer final : public Tokenizer {
   CharTokenizer() { ascii_.fill(kMissing); }
   void add(char32_t code_point);
   int32_t id_of(char32_t code_point) const;
-  std::vector<int32_t> encode_text(std::string_view text, std::string_view origin) const override;
+  std::vector<int32_t> encode_text(std::string_view text, std::string_view origin,
+                                   const EncodeOptions& options) const override;
 
   std::vector<std::string> pieces_;  // UTF-8, by id
   std::array<int32_t, 128> ascii_;

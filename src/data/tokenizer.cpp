@@ -3,9 +3,24 @@
 #include "core/file.h"
 #include "core/json.h"
 #include "core/sha256.h"
+#include "data/bpe/bpe_tokenizer.h"
 #include "data/char_tokenizer.h"
 
 namespace slm {
+namespace {
+
+using Json = nlohmann::json;
+
+// Character tokenizers cut no text into pieces and join the tokens as they are.
+bool is_character_tokenizer(const Json& json) {
+  if (!json.is_object()) return false;
+  const auto of_type = [&](const char* key, const char* type) {
+    return json.contains(key) && json[key].is_object() && json[key].contains("type") && json[key]["type"] == type;
+  };
+  return of_type("decoder", "Fuse") || !(json.contains("pre_tokenizer") && json["pre_tokenizer"].is_object());
+}
+
+}  // namespace
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   std::string text;
@@ -17,21 +32,26 @@ std::string Tokenizer::hash() const { return sha256_hex(to_json()); }
 
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path) {
   const std::string origin = path.string();
-  return std::make_shared<CharTokenizer>(CharTokenizer::from_json(parse_json(read_file(path), origin), origin));
+  const Json json = parse_json(read_file(path), origin);
+  if (!is_character_tokenizer(json)) return BpeTokenizer::from_json(json, origin);
+  return std::make_shared<CharTokenizer>(CharTokenizer::from_json(json, origin));
 }
 
-std::string tokenizer_config_json(int64_t model_max_length) {
+std::string tokenizer_config_json(const Tokenizer& tokenizer, int64_t model_max_length) {
   // Some versions of transformers tidy spaces before punctuation on decoding unless they are told not to.
-  const nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                                         {"model_max_length", model_max_length},
-                                         {"clean_up_tokenization_spaces", false}};
+  nlohmann::ordered_json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                                   {"model_max_length", model_max_length},
+                                   {"clean_up_tokenization_spaces", false}};
+  if (const auto id = tokenizer.begin_of_text()) config["bos_token"] = tokenizer.token_bytes(*id);
+  if (const auto id = tokenizer.end_of_text()) config["eos_token"] = tokenizer.token_bytes(*id);
   return config.dump(2);
 }
 
 std::vector<int32_t> token_byte_counts(const Tokenizer& tokenizer) {
   std::vector<int32_t> counts(static_cast<size_t>(tokenizer.vocab_size()));
   for (size_t id = 0; id < counts.size(); ++id) {
-    counts[id] = static_cast<int32_t>(tokenizer.token_bytes(static_cast<int32_t>(id)).size());
+    const auto token = static_cast<int32_t>(id);
+    if (!tokenizer.is_special(token)) counts[id] = static_cast<int32_t>(tokenizer.token_bytes(token).size());
   }
   return counts;
 }

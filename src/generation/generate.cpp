@@ -53,7 +53,7 @@ std::string_view name_of(FinishReason reason) {
 }
 
 std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view prompt, std::string_view origin) {
-  auto ids = tokenizer.encode(prompt, origin);
+  auto ids = tokenizer.encode(prompt, origin, {.recognize_special = true, .add_special = true});
   if (ids.empty()) fail(ExitCode::kUsage, "{}: the prompt is empty; expected at least one character", origin);
   return ids;
 }

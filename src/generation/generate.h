@@ -31,8 +31,8 @@ struct Generation {
   FinishReason reason = FinishReason::kLength;
 };
 
-/// A prompt's ids. Error (kData), beginning with `origin`, where the tokenizer lacks a character; kUsage where the
-/// prompt is empty.
+/// A prompt's ids, those of special tokens' names and of the tokenizer's template among them, as `transformers` gives
+/// them. Error (kData), beginning with `origin`, where the tokenizer lacks a character; kUsage where there is no id.
 std::vector<int32_t> encode_prompt(const Tokenizer& tokenizer, std::string_view prompt, std::string_view origin);
 
 /// Continues prompts (not empty) side by side. `on_text` is told of each row's text as it grows, whole characters only.

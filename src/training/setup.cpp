@@ -84,6 +84,13 @@ void keep_parts_of(const std::filesystem::path& folder, TransformerConfig& shape
   shape.special_tokens = theirs.special_tokens;
 }
 
+SpecialTokens special_tokens_of(const Tokenizer& tokenizer) {
+  SpecialTokens ids;
+  if (const auto id = tokenizer.begin_of_text()) ids.bos = {*id};
+  if (const auto id = tokenizer.end_of_text()) ids.eos = {*id};
+  return ids;
+}
+
 // The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file. The config
 // itself stays as it is, so that a run that goes on compares equal wherever its first parent lay.
 DataConfig data_with_tokenizer_of(const std::filesystem::path& folder, DataConfig data) {
@@ -193,7 +200,11 @@ TrainingSetup set_up_training(TrainingConfig config) {
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
-  if (parent) keep_parts_of(*parent, shape);
+  if (parent) {
+    keep_parts_of(*parent, shape);
+  } else {
+    shape.special_tokens = special_tokens_of(*setup.data.tokenizer);
+  }
   if (!c.dtype) c.dtype = resolve_dtype(shape, device);
   setup.memory = plan_memory(c, shape);
   check_memory(shape, setup.memory, device);

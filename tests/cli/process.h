@@ -19,8 +19,10 @@ struct ProcessResult {
 /// A started program; its output goes to files until `wait`.
 class Process {
  public:
-  /// With `largest_file` no file of the program's may grow beyond that many bytes, as if the disk were full.
-  explicit Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file = std::nullopt);
+  /// With `largest_file` no file of the program's may grow beyond that many bytes, as if the disk were full. `input` is
+  /// its standard input; without it that of the test.
+  explicit Process(const std::vector<std::string>& arguments, std::optional<uint64_t> largest_file = std::nullopt,
+                   const std::optional<std::string>& input = std::nullopt);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -33,8 +35,9 @@ class Process {
   int pid_ = -1;
 };
 
-/// `slm` with these arguments, to its end.
-ProcessResult run_slm(const std::vector<std::string>& arguments);
+/// `slm` with these arguments and this standard input, to its end.
+ProcessResult run_slm(const std::vector<std::string>& arguments,
+                      const std::optional<std::string>& input = std::nullopt);
 
 /// A fresh folder for one test, removed with the object.
 class TestFolder : public TemporaryFolder {

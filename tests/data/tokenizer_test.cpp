@@ -129,7 +129,7 @@ TEST(LoadTokenizer, RefusesAVocabularyThatIsNoListOfCharacters) {
 }
 
 TEST(TokenizerConfig, HoldsWhatHuggingFaceNeeds) {
-  const Json json = Json::parse(tokenizer_config_json(64));
+  const Json json = Json::parse(tokenizer_config_json(tokenizer_of("abc"), 64));
   EXPECT_EQ(json["tokenizer_class"], "PreTrainedTokenizerFast");
   EXPECT_EQ(json["model_max_length"], 64);
 }
