@@ -33,6 +33,7 @@ std::vector<int32_t> token_byte_counts(const Tokenizer& tokenizer) {
   for (size_t id = 0; id < counts.size(); ++id) {
     counts[id] = static_cast<int32_t>(tokenizer.token_bytes(static_cast<int32_t>(id)).size());
   }
+  if (const auto end = tokenizer.end_of_text()) counts[static_cast<size_t>(*end)] = 0;
   return counts;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,13 @@ class Tokenizer {
   }
 
   virtual int64_t vocab_size() const = 0;
+
+  /// The token that ends a document, where there is one.
+  virtual std::optional<int32_t> end_of_text() const { return std::nullopt; }
+
+  /// Of `text`, with which a longer text begins: the most bytes of it after which that text may be cut, whatever
+  /// follows, so that its parts' ids one behind the other are those of the whole. 0: nowhere.
+  virtual size_t safe_cut(std::string_view /*text*/) const { return 0; }
 
   /// The bytes that an id stands for. Error (kData) for an id outside the vocabulary.
   virtual std::string_view token_bytes(int32_t id) const = 0;
@@ -46,7 +54,7 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& pat
 /// The content of tokenizer_config.json for a model that sees `model_max_length` tokens.
 std::string tokenizer_config_json(int64_t model_max_length);
 
-/// Bytes of each id's text, indexed by id: what turns nats per token into bits per byte.
+/// Bytes of each id's text, indexed by id: what turns nats per token into bits per byte. The end of a text is no text.
 std::vector<int32_t> token_byte_counts(const Tokenizer& tokenizer);
 
 }  // namespace slm
