@@ -242,7 +242,7 @@ def token_ids(slm, folder, text):
         file.write_bytes(text.encode())
         run_slm(slm, "prepare", ROOT / "configs/quickstart.yaml", f"data.train={file}", "data.validation_fraction=0",
                 f"data.tokenizer={folder}/tokenizer.json", "--out", scratch)
-        return numpy.fromfile(pathlib.Path(scratch) / "tokens/train.bin", dtype="<u2", offset=1024).tolist()
+        return numpy.fromfile(pathlib.Path(scratch) / "tokens/train-00000.bin", dtype="<u2", offset=1024).tolist()
 
 
 def check_tokenizer(checks, slm, name, folder):

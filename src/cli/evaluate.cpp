@@ -114,9 +114,12 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
   if (arguments.data.empty() && !data.validation) {
     fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
   }
-  const auto& tokens = data.validation ? *data.validation : *data.train;
+  const auto& tokens = data.validation ? *data.validation : *data.train[0].tokens;
   const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length,
-                               {.batch_size = arguments.batch_size, .max_batches = 0, .stride = arguments.stride});
+                               {.batch_size = arguments.batch_size,
+                                .max_batches = 0,
+                                .stride = arguments.stride,
+                                .isolate_documents = config.isolate_documents});
   std::vector<ProbeScore> probes;
   if (data.floor_bits_per_byte) probes = score_probes(*loaded.model, *loaded.tokenizer);
   arguments.json ? print_json(result, data, probes) : print_text(result, data, probes);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,18 @@ namespace {
 struct PrepareArguments {
   std::string file, out;
   std::vector<std::string> overrides;
+  std::optional<int64_t> shard_tokens;
 };
 
-void print_tokens(const char* role, const TokenFile& tokens, int64_t bytes) {
-  fmt::print("{:<12}{:>12} tokens {:>12} bytes  {}\n", role, tokens.size(), bytes, tokens.path().string());
+void print_tokens(const std::string& role, const TokenStream& tokens, int64_t bytes) {
+  fmt::print("{:<12}{:>12} tokens {:>12} bytes  {}\n", role, tokens.size(), bytes, tokens.first_file().string());
 }
 
 void print_prepared(const PreparedData& data) {
-  print_tokens("training", *data.train, data.train_bytes);
+  for (const TrainingPart& part : data.train) {
+    print_tokens("training", *part.tokens, part.bytes);
+    fmt::print("{:<12}{:>12} documents\n", "", part.documents);
+  }
   if (data.validation) {
     print_tokens("validation", *data.validation, data.validation_bytes);
   } else {
@@ -41,7 +46,9 @@ void prepare(const PrepareArguments& arguments) {
   const std::filesystem::path folder =
       arguments.out.empty() ? std::filesystem::path(config.output_dir) / "data" : std::filesystem::path(arguments.out);
   // With init_from the window may be the checkpoint's to say; the shortest one is checked then.
-  print_prepared(prepare_data(config.data, config.model.max_sequence_length.value_or(1), folder));
+  print_prepared(
+      prepare_data(config.data, config.model.max_sequence_length.value_or(1), folder,
+                   {.threads = static_cast<int>(config.threads.value_or(0)), .shard_tokens = arguments.shard_tokens}));
 }
 
 }  // namespace
@@ -53,10 +60,16 @@ void add_prepare(CLI::App& app, int& /*exit_code*/) {
   command->add_option("key=value", arguments->overrides,
                       "Values that take the place of the file's, as in data.train=mine.txt");
   command->add_option("--out", arguments->out, "Folder for the tokens; <output_dir>/data where not given");
+  command
+      ->add_option("--shard-tokens", arguments->shard_tokens,
+                   "Tokens in a file; 100 million where not given. What a run reads does not depend on it")
+      ->check(CLI::Range(int64_t{1}, kMostTokensInFile));
   command->footer(
       "Examples:\n"
       "  slm prepare configs/quickstart.yaml\n"
-      "  slm prepare configs/quickstart.yaml data.train=mine.txt --out data/mine");
+      "  slm prepare configs/quickstart.yaml data.train=mine.txt --out data/mine\n"
+      "  zcat texts.jsonl.gz | slm prepare configs/quickstart.yaml \"data.train={path: -, format: jsonl}\" --out "
+      "data/mine");
   command->callback([arguments] { prepare(*arguments); });
 }
 

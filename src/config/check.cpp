@@ -34,6 +34,14 @@ class ConstraintVisitor : public KeyedVisitor<ConstraintVisitor> {
     for (const auto& value : values) check(name, value, constraint);
   }
 
+  void check(std::string_view name, const std::vector<TextSource>& sources, const Constraint& constraint) {
+    for (const auto& source : sources) {
+      check(name, source.path, constraint);
+      check(name, source.weight, TextSource::weights());
+      check(name, source.format, TextSource::formats());
+    }
+  }
+
   template <class T>
   void check(std::string_view name, const T& value, const Constraint& constraint) {
     if (keeps(constraint, value) || is_missing_text(value)) return;
@@ -128,6 +136,22 @@ void check_schedule(const TrainingConfig& config, std::vector<Contradiction>& fo
   }
 }
 
+void check_weights(const DataConfig& data, std::vector<Contradiction>& found) {
+  const auto weighted = [](const std::vector<TextSource>& sources) {
+    return static_cast<size_t>(
+        std::count_if(sources.begin(), sources.end(), [](const auto& source) { return source.weight.has_value(); }));
+  };
+  if (const size_t given = weighted(data.train); given != 0 && given != data.train.size()) {
+    found.push_back(
+        {{"data.train"},
+         fmt::format("{} of {} entries have a weight; give one to every entry or to none", given, data.train.size())});
+  }
+  if (weighted(data.validation) != 0) {
+    found.push_back(
+        {{"data.validation"}, "found a weight; validation text is read once, from its beginning to its end"});
+  }
+}
+
 std::string default_value(const std::string& key) {
   for (const auto& field : list_fields(TrainingConfig{})) {
     if (field.key == key) return field.value;
@@ -143,7 +167,7 @@ std::vector<Contradiction> find_missing(const TrainingConfig& config) {
     if (!there) found.push_back({{key}, fmt::format("missing; expected {}", expected)});
   };
   need(!config.output_dir.empty(), "output_dir", "the folder of the run");
-  need(!config.data.train.empty(), "data.train", "files of .txt or .bin, or builtin:stories");
+  need(!config.data.train.empty(), "data.train", "files of .txt, .jsonl or .bin, or builtin:stories");
   if (!config.max_steps && !config.max_tokens && !config.epochs) {
     found.push_back({{"max_steps", "max_tokens", "epochs"}, "missing; expected one of max_steps, max_tokens, epochs"});
   }
@@ -194,6 +218,7 @@ std::vector<Contradiction> find_contradictions(const TrainingConfig& config) {
   check_length(config, found);
   check_batch(config, found);
   check_schedule(config, found);
+  check_weights(config.data, found);
   if (config.sample_steps > 0 && config.sample_prompts.empty()) {
     found.push_back({{"sample_prompts", "sample_steps"}, "missing; sample_steps needs at least one prompt"});
   }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+
 #include "config/scalar.h"
 #include "config/suggest.h"
 
@@ -32,6 +35,50 @@ std::string describe_found(const YamlNode& node) {
 
 DecodeProblem unexpected(const YamlNode& node, std::string_view type, const Constraint& constraint) {
   return {node.at, fmt::format("found {}, expected {}", describe_found(node), describe_allowed(type, constraint))};
+}
+
+// One item, or a list of them.
+template <class T, class DecodeItem>
+std::optional<DecodeProblem> decode_items(const YamlNode& node, std::vector<T>& out, const DecodeItem& decode_item) {
+  std::vector<T> values;
+  if (node.kind != Kind::kList) {
+    if (auto problem = decode_item(node, values.emplace_back())) return problem;
+  } else {
+    for (const auto& item : node.items) {
+      if (auto problem = decode_item(item, values.emplace_back())) return problem;
+    }
+  }
+  out = std::move(values);
+  return std::nullopt;
+}
+
+std::optional<DecodeProblem> decode_part(const std::string& key, const YamlNode& value, const Constraint& constraint,
+                                         TextSource& out) {
+  if (key == "path") return decode(value, constraint, out.path);
+  if (key == "weight") return decode(value, TextSource::weights(), out.weight);
+  return decode(value, TextSource::formats(), out.format);
+}
+
+// A block {path, weight, format}.
+std::optional<DecodeProblem> decode_block(const YamlNode& node, const Constraint& constraint, TextSource& out) {
+  static const std::vector<std::string> kParts = {"path", "weight", "format"};
+  std::set<std::string> seen;
+  for (size_t i = 0; i < node.keys.size(); ++i) {
+    const auto& key = node.keys[i];
+    if (std::find(kParts.begin(), kParts.end(), key.text) == kParts.end()) {
+      const auto near = nearest_name(key.text, kParts);
+      return DecodeProblem{key.at, fmt::format("{}: unknown key of an entry; {}", key.text,
+                                               near ? fmt::format("did you mean {}?", *near)
+                                                    : std::string("expected path, weight or format"))};
+    }
+    if (!seen.insert(key.text).second) return DecodeProblem{key.at, fmt::format("{}: doubled key", key.text)};
+    if (auto problem = decode_part(key.text, node.items[i], constraint, out)) {
+      problem->text = fmt::format("{}: {}", key.text, problem->text);
+      return problem;
+    }
+  }
+  if (!seen.contains("path")) return DecodeProblem{node.at, "path: missing; expected a file of this entry"};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -81,19 +128,20 @@ std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& cons
 }
 
 std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, std::vector<std::string>& out) {
-  std::vector<std::string> values;
-  const auto append = [&](const YamlNode& item) { return decode(item, constraint, values.emplace_back()); };
-  if (node.kind == Kind::kScalar) {
-    if (auto problem = append(node)) return problem;
-  } else if (node.kind == Kind::kList) {
-    for (const auto& item : node.items) {
-      if (auto problem = append(item)) return problem;
-    }
-  } else {
+  if (node.kind != Kind::kScalar && node.kind != Kind::kList) {
     return unexpected(node, "text or a list of texts", Constraint{});
   }
-  out = std::move(values);
-  return std::nullopt;
+  return decode_items(node, out,
+                      [&](const YamlNode& item, std::string& value) { return decode(item, constraint, value); });
+}
+
+std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, std::vector<TextSource>& out) {
+  if (node.kind == Kind::kNull || node.kind == Kind::kRefused) {
+    return unexpected(node, "text, a block {path, weight, format}, or a list of them", Constraint{});
+  }
+  return decode_items(node, out, [&](const YamlNode& item, TextSource& value) {
+    return item.kind == Kind::kMap ? decode_block(item, constraint, value) : decode(item, constraint, value.path);
+  });
 }
 
 }  // namespace slm

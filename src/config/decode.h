@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/constraint.h"
+#include "config/data_config.h"
 #include "config/field.h"
 #include "config/yaml_document.h"
 
@@ -24,6 +25,7 @@ std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& cons
 std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, bool& out);
 std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, std::string& out);
 std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, std::vector<std::string>& out);
+std::optional<DecodeProblem> decode(const YamlNode& node, const Constraint& constraint, std::vector<TextSource>& out);
 
 /// Whether the value says "not given": null, or the field's own word for it.
 bool says_unset(const YamlNode& node, const Constraint& constraint);

@@ -19,9 +19,17 @@ std::string to_yaml(int64_t value) { return fmt::format("{}", value); }
 std::string to_yaml(double value) { return format_number(value); }
 std::string to_yaml(bool value) { return value ? "true" : "false"; }
 std::string to_yaml(const std::string& value) { return format_text(value); }
-std::string to_yaml(const std::vector<std::string>& values) {
+std::string to_yaml(const TextSource& source) {
+  if (!source.weight && !source.format) return to_yaml(source.path);
+  std::string block = fmt::format("{{path: {}", to_yaml(source.path));
+  if (source.weight) block += fmt::format(", weight: {}", to_yaml(*source.weight));
+  if (source.format) block += fmt::format(", format: {}", to_yaml(*source.format));
+  return block + "}";
+}
+template <class T>
+std::string to_yaml(const std::vector<T>& values) {
   std::vector<std::string> items;
-  for (const auto& value : values) items.push_back(format_text(value));
+  for (const auto& value : values) items.push_back(to_yaml(value));
   return fmt::format("[{}]", fmt::join(items, ", "));
 }
 
@@ -34,6 +42,9 @@ std::string_view type_name_of(const std::optional<T>&) {
   return type_name(T{});
 }
 std::string_view type_name_of(const std::vector<std::string>&) { return "text or a list of texts"; }
+std::string_view type_name_of(const std::vector<TextSource>&) {
+  return "text, a block {path, weight, format}, or a list of them";
+}
 
 class ListVisitor : public KeyedVisitor<ListVisitor> {
  public:

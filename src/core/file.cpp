@@ -140,6 +140,17 @@ void FileWriter::write(std::span<const std::byte> bytes) {
 
 void FileWriter::write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
+void FileWriter::overwrite(uint64_t offset, std::span<const std::byte> bytes) {
+  SLM_CHECK(descriptor_ >= 0);
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(ExitCode::kFailed, "{}: cannot be written: {}", path_.string(), reason(errno));
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+}
+
 void FileWriter::close() {
   SLM_CHECK(descriptor_ >= 0);
   const int descriptor = std::exchange(descriptor_, -1);

@@ -59,6 +59,8 @@ class FileWriter {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text);
+  /// Writes over bytes that are there already; the next `write` still goes to the end.
+  void overwrite(uint64_t offset, std::span<const std::byte> bytes);
   void close();
 
  private:

@@ -3,8 +3,10 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <vector>
 
 #include "core/error.h"
+#include "core/file.h"
 
 namespace slm {
 
@@ -42,5 +44,19 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 }
 
 std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text.data(), text.size()))); }
+
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void(int64_t)>& on_bytes) {
+  constexpr size_t kBlock = size_t{1} << 20;
+  const FileReader reader(path);
+  std::vector<std::byte> block(kBlock);
+  Sha256 hash;
+  for (uint64_t offset = 0;;) {
+    const size_t got = reader.read_at(offset, block);
+    if (got == 0) return hash.hex();
+    hash.update(std::span(block).first(got));
+    if (on_bytes) on_bytes(static_cast<int64_t>(got));
+    offset += got;
+  }
+}
 
 }  // namespace slm

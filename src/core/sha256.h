@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,5 +29,9 @@ class Sha256 {
 
 std::string sha256_hex(std::span<const std::byte> bytes);
 std::string sha256_hex(std::string_view text);
+
+/// Of a file's content, read a piece at a time; `on_bytes` hears how many bytes each had. Error (kData) where it cannot
+/// be read.
+std::string sha256_of_file(const std::filesystem::path& path, const std::function<void(int64_t bytes)>& on_bytes = {});
 
 }  // namespace slm

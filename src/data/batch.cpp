@@ -6,17 +6,17 @@
 
 namespace slm {
 
-Batch read_windows(const TokenFile& tokens, std::span<const int64_t> starts, int64_t length) {
-  Batch batch{.rows = static_cast<int64_t>(starts.size()), .length = length, .inputs = {}, .targets = {}};
-  batch.inputs.reserve(starts.size() * static_cast<size_t>(length));
-  batch.targets.reserve(starts.size() * static_cast<size_t>(length));
-  std::vector<int64_t> window(static_cast<size_t>(length) + 1);
-  for (const int64_t start : starts) {
-    tokens.copy(start, window);
-    batch.inputs.insert(batch.inputs.end(), window.begin(), window.end() - 1);
-    batch.targets.insert(batch.targets.end(), window.begin() + 1, window.end());
+void append_window(const TokenStream& tokens, int64_t start, bool isolate_documents, Batch& batch) {
+  std::vector<int64_t> window(static_cast<size_t>(batch.length) + 1);
+  tokens.copy(start, window);
+  batch.inputs.insert(batch.inputs.end(), window.begin(), window.end() - 1);
+  batch.targets.insert(batch.targets.end(), window.begin() + 1, window.end());
+  if (isolate_documents) {
+    window.pop_back();
+    tokens.copy_document_starts(start, window);
+    batch.document_starts.insert(batch.document_starts.end(), window.begin(), window.end());
   }
-  return batch;
+  ++batch.rows;
 }
 
 void check_holds_a_window(std::string_view role, int64_t token_count, int64_t sequence_length) {
@@ -42,14 +42,13 @@ EvaluationWindow EvaluationWindows::window(int64_t index) const {
   return {.start = start, .length = end - start, .scored = end - counted};
 }
 
-Batch EvaluationWindows::batch(const TokenFile& tokens, int64_t first, int64_t rows) const {
+Batch EvaluationWindows::batch(const TokenStream& tokens, int64_t first, int64_t rows, bool isolate_documents) const {
   SLM_CHECK(first >= 0 && first < size_ && rows >= 1);
-  const int64_t length = window(first).length;
-  std::vector<int64_t> starts;
-  for (int64_t i = first; i < std::min(first + rows, size_) && window(i).length == length; ++i) {
-    starts.push_back(window(i).start);
+  Batch batch{.rows = 0, .length = window(first).length, .inputs = {}, .targets = {}};
+  for (int64_t i = first; i < std::min(first + rows, size_) && window(i).length == batch.length; ++i) {
+    append_window(tokens, window(i).start, isolate_documents, batch);
   }
-  return read_windows(tokens, starts, length);
+  return batch;
 }
 
 }  // namespace slm

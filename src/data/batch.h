@@ -3,11 +3,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
-#include "data/token_file.h"
+#include "data/token_stream.h"
 
 namespace slm {
 
@@ -17,10 +16,12 @@ struct Batch {
   int64_t length = 0;  // T
   std::vector<int64_t> inputs;
   std::vector<int64_t> targets;
+  /// Where documents are isolated: for each input the place in its row where its document begins. Else empty.
+  std::vector<int64_t> document_starts = {};
 };
 
-/// One row for each start: tokens start .. start + length.
-Batch read_windows(const TokenFile& tokens, std::span<const int64_t> starts, int64_t length);
+/// Adds a row: tokens start .. start + batch.length.
+void append_window(const TokenStream& tokens, int64_t start, bool isolate_documents, Batch& batch);
 
 /// Error (kData) naming the counts where `token_count` < `sequence_length` + 1; `role` is "training" or "validation".
 void check_holds_a_window(std::string_view role, int64_t token_count, int64_t sequence_length);
@@ -50,7 +51,7 @@ class EvaluationWindows {
 
   /// Windows first .. min(first + rows, size()) - 1, or fewer: the text's end may leave fewer rows, and a last window
   /// shorter than the others is alone.
-  Batch batch(const TokenFile& tokens, int64_t first, int64_t rows) const;
+  Batch batch(const TokenStream& tokens, int64_t first, int64_t rows, bool isolate_documents = false) const;
 
  private:
   int64_t targets_;

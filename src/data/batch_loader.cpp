@@ -1,54 +1,64 @@
 #include "data/batch_loader.h"
 
 #include <utility>
-#include <vector>
 
 #include "core/error.h"
 
 namespace slm {
 
-BatchLoader::BatchLoader(std::shared_ptr<const TokenFile> tokens, const BatchCursor& cursor, int64_t rows,
-                         int64_t first_window)
-    : tokens_(std::move(tokens)), cursor_(cursor), rows_(rows), next_window_(first_window) {
-  SLM_CHECK(tokens_ != nullptr && rows >= 1 && first_window >= 0);
-  reader_ = std::jthread([this, first_window](const std::stop_token& stop) { read_ahead(stop, first_window); });
+BatchLoader::BatchLoader(std::vector<std::shared_ptr<const TokenStream>> parts, const MixtureCursor& cursor,
+                         const BatchSettings& settings)
+    : parts_(std::move(parts)), cursor_(cursor), settings_(settings) {
+  SLM_CHECK(!parts_.empty() && settings.rows >= 1 && settings.first_window >= 0 && settings.threads >= 1);
+  for (int i = 0; i < settings.threads; ++i) {
+    readers_.emplace_back([this](const std::stop_token& stop) { read_ahead(stop); });
+  }
 }
 
 Batch BatchLoader::next() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return ready_ || error_; });
-  if (!ready_) std::rethrow_exception(error_);
-  Batch batch = std::move(*ready_);
-  ready_.reset();
-  next_window_ += rows_;
+  changed_.wait(lock, [this] { return ready_.contains(handed_out_); });
+  const auto found = ready_.find(handed_out_);
+  if (found->second.error) std::rethrow_exception(found->second.error);
+  Batch batch = std::move(found->second.batch);
+  ready_.erase(found);
+  ++handed_out_;
   lock.unlock();
   changed_.notify_all();
   return batch;
 }
 
-void BatchLoader::read_ahead(const std::stop_token& stop, int64_t first_window) {
-  try {
-    for (int64_t window = first_window; !stop.stop_requested(); window += rows_) {
-      Batch batch = read(window);
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait(lock, stop, [this] { return !ready_; })) return;
-      ready_ = std::move(batch);
-      lock.unlock();
-      changed_.notify_all();
-    }
-  } catch (...) {
-    {
-      const std::scoped_lock lock(mutex_);
-      error_ = std::current_exception();
-    }
+void BatchLoader::read_ahead(const std::stop_token& stop) {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, stop, [this] { return begun_ < handed_out_ + settings_.threads; });
+    if (stop.stop_requested()) return;
+    const int64_t index = begun_++;
+    lock.unlock();
+    auto outcome = try_read(index);
+    lock.lock();
+    ready_.emplace(index, std::move(outcome));
+    lock.unlock();
     changed_.notify_all();
   }
 }
 
-Batch BatchLoader::read(int64_t first_window) const {
-  std::vector<int64_t> starts;
-  for (int64_t row = 0; row < rows_; ++row) starts.push_back(cursor_.global_window_start(first_window + row));
-  return read_windows(*tokens_, starts, cursor_.sequence_length());
+BatchLoader::Outcome BatchLoader::try_read(int64_t index) const {
+  try {
+    return {read(index), nullptr};
+  } catch (...) {
+    return {{}, std::current_exception()};
+  }
+}
+
+Batch BatchLoader::read(int64_t index) const {
+  Batch batch{.rows = 0, .length = cursor_.sequence_length(), .inputs = {}, .targets = {}};
+  const int64_t first = settings_.first_window + index * settings_.rows;
+  for (int64_t row = 0; row < settings_.rows; ++row) {
+    const auto [part, start] = cursor_.window(first + row);
+    append_window(*parts_[part], start, settings_.isolate_documents, batch);
+  }
+  return batch;
 }
 
 }  // namespace slm

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "data/text_error.h"
 #include "data/utf8.h"
 
 namespace slm {
@@ -31,6 +32,9 @@ OrderedJson frame() {
           {"post_processor", nullptr}, {"decoder", {{"type", "Fuse"}}},
           {"model", std::move(model)}};
 }
+
+constexpr uint8_t kAscii = 0x80;          // bytes below it are characters
+constexpr size_t kCodePoints = 0x110000;  // of Unicode
 
 std::string shorten(std::string text) {
   constexpr size_t kShown = 60;
@@ -95,10 +99,15 @@ std::vector<char32_t> read_vocabulary(const Json& vocabulary, const std::string&
 template <class Visit>
 void for_each_character(std::string_view text, std::string_view origin, const Visit& visit) {
   for (size_t offset = 0; offset < text.size();) {
+    const auto first = static_cast<uint8_t>(text[offset]);
+    if (first < kAscii) {
+      visit(char32_t{first}, offset++);
+      continue;
+    }
     const Utf8Character character = decode_utf8(text, offset);
     if (character.kind != Utf8Character::Kind::kValid) {
-      fail(ExitCode::kData, "{}:{}: byte {} (0x{:02X}) is not UTF-8; convert the text to UTF-8", origin,
-           line_and_column(text, offset), offset, static_cast<uint8_t>(text[offset]));
+      throw TextError(std::string(origin), place_of(text, offset), "byte ",
+                      fmt::format(" (0x{:02X}) is not UTF-8; convert the text to UTF-8", first));
     }
     visit(character.code_point, offset);
     offset += character.length;
@@ -142,10 +151,11 @@ std::vector<int32_t> CharTokenizer::encode_text(std::string_view text, std::stri
   for_each_character(text, origin, [&](char32_t code_point, size_t offset) {
     const int32_t id = id_of(code_point);
     if (id == kMissing) {
-      fail(ExitCode::kData,
-           "{}:{}: character {} at byte {} is not in the tokenizer's vocabulary of {} characters; remove it or use a "
-           "tokenizer made from text that holds it",
-           origin, line_and_column(text, offset), show_character(code_point), offset, vocab_size());
+      throw TextError(std::string(origin), place_of(text, offset),
+                      fmt::format("character {} at byte ", show_character(code_point)),
+                      fmt::format(" is not in the tokenizer's vocabulary of {} characters; remove it or use a "
+                                  "tokenizer made from text that holds it",
+                                  vocab_size()));
     }
     ids.push_back(id);
   });
@@ -166,8 +176,14 @@ std::string CharTokenizer::to_json() const {
   return json.dump(2);
 }
 
+size_t CharTokenizer::safe_cut(std::string_view text) const { return whole_characters(text); }
+
 void collect_characters(std::string_view text, std::string_view origin, std::set<char32_t>& code_points) {
-  for_each_character(text, origin, [&](char32_t code_point, size_t) { code_points.insert(code_point); });
+  std::vector<bool> seen(kCodePoints);
+  for_each_character(text, origin, [&](char32_t code_point, size_t) { seen[code_point] = true; });
+  for (size_t code_point = 0; code_point < seen.size(); ++code_point) {
+    if (seen[code_point]) code_points.insert(static_cast<char32_t>(code_point));
+  }
 }
 
 }  // namespace slm

@@ -23,6 +23,7 @@ class CharTokenizer final : public Tokenizer {
   int64_t vocab_size() const override { return static_cast<int64_t>(pieces_.size()); }
   std::string_view token_bytes(int32_t id) const override;
   std::string to_json() const override;
+  size_t safe_cut(std::string_view text) const override;
 
  private:
   static constexpr int32_t kMissing = -1;

@@ -1,279 +1,325 @@
 #include "data/prepare.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <cmath>
 #include <set>
-#include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include "core/error.h"
 #include "core/log.h"
+#include "core/ordered_work.h"
 #include "core/sha256.h"
 #include "data/batch.h"
 #include "data/char_tokenizer.h"
+#include "data/data_inputs.h"
 #include "data/data_record.h"
-#include "data/sources.h"
+#include "data/prepare_folder.h"
+#include "data/reading_progress.h"
+#include "data/standard_input.h"
 #include "data/stories/stories.h"
+#include "data/tokenize_streams.h"
+#include "data/validation_split.h"
 
 namespace slm {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kCharacters = "char";
-
-fs::path record_path(const fs::path& folder) { return folder / "data.json"; }
-fs::path tokenizer_path(const fs::path& folder) { return folder / "tokenizer.json"; }
-fs::path train_path(const fs::path& folder) { return folder / "tokens" / "train.bin"; }
-fs::path validation_path(const fs::path& folder) { return folder / "tokens" / "validation.bin"; }
+constexpr int64_t kShardTokens = 100'000'000;
+constexpr int kMostThreads = 16;  // each has some megabytes of text in work
 
 bool file_exists(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
 
-// Everything that the tokens depend on.
-struct Inputs {
-  struct Input {
-    std::string role;
-    Source source;
+int threads_of(const PrepareSettings& settings) {
+  const int wanted = settings.threads > 0 ? settings.threads : static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(wanted, 1, kMostThreads);
+}
+
+int64_t bytes_of(const DataInputs& inputs) {
+  int64_t bytes = 0;
+  for (const auto& [role, source] : inputs.all()) bytes += source_bytes(role, source);
+  return bytes;
+}
+
+// Standard input goes to a file. Where nothing comes, what was made of it before must do.
+void read_standard_input(DataInputs& inputs, PrepareFolder& place) {
+  const auto read = [&](DataInputs::Stream& stream) {
+    for (Source& source : stream.sources) {
+      if (!source.is_standard_input()) continue;
+      log_info("data: reading standard input");
+      place.create();
+      if (copy_standard_input(place.standard_input()) > 0) {
+        source.copy = place.standard_input();
+      } else if (!file_exists(place.record())) {
+        place.discard();
+        fail(ExitCode::kData, "standard input: nothing came; expected text, as in: cat text.txt | slm prepare ...");
+      }
+    }
   };
-  std::vector<Input> all;  // training, then validation, then the tokenizer's file
-  std::vector<Source> train, validation;
-  bool split = false;  // the validation tokens are the end of the training tokens
-};
-
-bool is_stories(const std::vector<Source>& sources) {
-  return sources.size() == 1 && sources[0].kind == SourceKind::kStories;
+  for (auto& stream : inputs.train) read(stream);
+  if (inputs.validation) read(*inputs.validation);
 }
 
-// Text that is trained on says nothing about new text.
-void warn_of_overlap(const Inputs& inputs) {
-  for (const Source& source : inputs.validation) {
-    const auto same = [&](const Source& other) { return other.path == source.path; };
-    if (source.kind != SourceKind::kStories && std::any_of(inputs.train.begin(), inputs.train.end(), same)) {
-      log_warning("data.validation: {} is in data.train too, so its loss says nothing about new text", source.path);
-    }
+// Nothing came, and what was made of it before does not do.
+void check_standard_input(const DataInputs& inputs, const std::string& reason) {
+  for (const auto& [role, source] : inputs.all()) {
+    if (!source.is_standard_input() || !source.copy.empty()) continue;
+    fail(ExitCode::kData, "standard input: nothing came, but the text is needed again ({})", reason);
   }
 }
 
-Inputs find_inputs(const DataConfig& config) {
-  if (config.train.empty()) fail(ExitCode::kUsage, "data.train: not given; expected files or {}", stories::kName);
-  Inputs inputs;
-  inputs.train = find_sources(config.train, "data.train");
-  inputs.validation = find_sources(config.validation, "data.validation");
-  if (inputs.validation.empty() && config.validation_fraction > 0) {
-    if (is_stories(inputs.train)) {
-      inputs.validation = inputs.train;
-    } else {
-      inputs.split = true;
-    }
-  }
-  warn_of_overlap(inputs);
-  for (const Source& source : inputs.train) inputs.all.push_back({"train", source});
-  for (const Source& source : inputs.validation) inputs.all.push_back({"validation", source});
-  if (config.tokenizer != kCharacters) {
-    if (!file_exists(config.tokenizer)) {
-      fail(ExitCode::kData, "data.tokenizer: {}: there is no such file; expected {} or the path of a tokenizer.json",
-           config.tokenizer, kCharacters);
-    }
-    inputs.all.push_back({"tokenizer", {SourceKind::kText, config.tokenizer}});
-  }
-  return inputs;
-}
-
-// The text of a source that is not tokens, held as long as this lives.
-class SourceText {
- public:
-  SourceText(std::string_view role, const Source& source) {
-    if (source.kind == SourceKind::kStories) {
-      built_in_ = stories_text(role);
-      return;
-    }
-    file_.emplace(source.path);
-    if (file_->bytes().empty()) fail(ExitCode::kData, "{}: empty file; expected text", source.path);
-  }
-
-  std::string_view view() const {
-    if (!file_) return built_in_;
-    return {reinterpret_cast<const char*>(file_->bytes().data()), file_->bytes().size()};
-  }
-
- private:
-  std::string built_in_;
-  std::optional<MappedFile> file_;
-};
-
-std::shared_ptr<const Tokenizer> make_tokenizer(const DataConfig& config, const Inputs& inputs) {
-  if (config.tokenizer != kCharacters) return load_tokenizer(config.tokenizer);
-  std::set<char32_t> code_points;
-  for (const auto& [role, source] : inputs.all) {
-    if (source.kind == SourceKind::kTokens) {
-      fail(ExitCode::kData,
-           "{}: a token file says nothing about its characters; set data.tokenizer to the tokenizer.json that it was "
-           "made with",
-           source.path);
-    }
-    collect_characters(SourceText(role, source).view(), source.path, code_points);
-  }
-  return std::make_shared<CharTokenizer>(code_points);
-}
-
-void append_tokens(const std::string& path, const Tokenizer& tokenizer, std::vector<int32_t>& ids) {
-  const TokenFile file(path, tokenizer.vocab_size());
-  if (file.size() == 0) fail(ExitCode::kData, "{}: holds no tokens", path);
-  std::vector<int64_t> copied(static_cast<size_t>(file.size()));
-  file.copy(0, copied);
-  for (const int64_t id : copied) ids.push_back(static_cast<int32_t>(id));
-}
-
-std::vector<int32_t> encode_sources(std::string_view role, const std::vector<Source>& sources,
-                                    const Tokenizer& tokenizer) {
-  std::vector<int32_t> ids;
-  for (const Source& source : sources) {
-    if (source.kind == SourceKind::kTokens) {
-      append_tokens(source.path, tokenizer, ids);
-      continue;
-    }
-    const SourceText text(role, source);
-    const std::vector<int32_t> encoded = tokenizer.encode(text.view(), source.path);
-    ids.insert(ids.end(), encoded.begin(), encoded.end());
-  }
-  return ids;
-}
-
-struct Tokens {
-  std::vector<int32_t> train, validation;
-};
-
-Tokens encode_all(const DataConfig& config, const Inputs& inputs, const Tokenizer& tokenizer) {
-  Tokens tokens;
-  tokens.train = encode_sources("train", inputs.train, tokenizer);
-  tokens.validation = encode_sources("validation", inputs.validation, tokenizer);
-  if (inputs.split) {
-    const auto kept = static_cast<std::ptrdiff_t>(
-        std::floor(static_cast<double>(tokens.train.size()) * (1 - config.validation_fraction)));
-    tokens.validation.assign(tokens.train.begin() + kept, tokens.train.end());
-    tokens.train.resize(static_cast<size_t>(kept));
-  }
-  return tokens;
-}
-
-TokensRecord write_tokens(const fs::path& path, const std::vector<int32_t>& ids, const Tokenizer& tokenizer) {
-  write_token_file(path, ids, tokenizer.vocab_size());
-  TokensRecord record{static_cast<int64_t>(ids.size()), 0, sha256_hex(MappedFile(path).bytes())};
-  const std::vector<int32_t> bytes = token_byte_counts(tokenizer);
-  for (const int32_t id : ids) record.bytes += bytes[static_cast<size_t>(id)];
-  return record;
-}
-
-// `remove` and `create_directories` with errors of ours.
-void clear_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder / "tokens", error);
-  if (error) fail(ExitCode::kFailed, "{}: cannot be created: {}", (folder / "tokens").string(), error.message());
-  // The record goes first and comes last, so that it never vouches for files of two preparations.
-  for (const fs::path& path : {record_path(folder), train_path(folder), validation_path(folder)}) {
-    fs::remove(path, error);
-    if (error) fail(ExitCode::kFailed, "{}: cannot be removed: {}", path.string(), error.message());
-  }
-}
-
-void check_lengths(int64_t train, std::optional<int64_t> validation, int64_t sequence_length) {
-  check_holds_a_window("training", train, sequence_length);
-  if (validation) check_holds_a_window("validation", *validation, sequence_length);
-}
-
-DataRecord write_data(const DataConfig& config, const Inputs& inputs, int64_t sequence_length, const fs::path& folder) {
-  DataRecord record;
-  record.config = data_config_json(config);
-  for (const auto& [role, source] : inputs.all) record.sources.push_back(examine(role, source));
-  const auto tokenizer = make_tokenizer(config, inputs);
-  const Tokens tokens = encode_all(config, inputs, *tokenizer);
-  const bool validates = inputs.split || !inputs.validation.empty();
-  const auto count = [](const std::vector<int32_t>& ids) { return static_cast<int64_t>(ids.size()); };
-  check_lengths(count(tokens.train), validates ? std::optional(count(tokens.validation)) : std::nullopt,
-                sequence_length);
-  clear_folder(folder);
-  write_file_atomically(tokenizer_path(folder), tokenizer->to_json());
-  record.tokenizer_sha256 = tokenizer->hash();
-  record.vocab_size = tokenizer->vocab_size();
-  record.train = write_tokens(train_path(folder), tokens.train, *tokenizer);
-  if (validates) record.validation = write_tokens(validation_path(folder), tokens.validation, *tokenizer);
-  if (is_stories(inputs.validation)) {
-    record.floor_bits_per_byte = stories::floor_bits_per_byte(stories::kValidationSeed, stories::kValidationStories);
-  }
-  write_file_atomically(record_path(folder), format_data_record(record));
-  return record;
-}
-
-// Why the folder has to be written (again); nothing where it is up to date.
-std::optional<std::string> find_staleness(const std::optional<DataRecord>& record, const DataConfig& config,
-                                          const Inputs& inputs, const fs::path& folder) {
-  if (!record) return "nothing prepared there yet";
-  if (record->config != data_config_json(config)) return "the data config changed";
-  if (record->sources.size() != inputs.all.size()) return "the list of files changed";
-  for (size_t i = 0; i < inputs.all.size(); ++i) {
-    const auto& [role, source] = inputs.all[i];
-    const SourceState& state = record->sources[i];
-    if (state.role != role || state.path != source.path) return "the list of files changed";
-    if (!is_unchanged(state, source)) return source.path + " changed";
-  }
-  for (const fs::path& path : {tokenizer_path(folder), train_path(folder)}) {
-    if (!file_exists(path)) return path.string() + " is missing";
-  }
-  if (record->validation && !file_exists(validation_path(folder))) {
-    return validation_path(folder).string() + " is missing";
+// Which source is another one than when `states` was written; nothing where none is.
+std::optional<std::string> find_change(const std::vector<SourceState>& states, const DataInputs& inputs) {
+  const auto all = inputs.all();
+  if (states.size() != all.size()) return "the list of files changed";
+  for (size_t i = 0; i < all.size(); ++i) {
+    const auto& [role, source] = all[i];
+    if (states[i].role != role || states[i].path != source.path) return "the list of files changed";
+    if (source.is_standard_input() && source.copy.empty()) continue;
+    if (!is_unchanged(states[i], source)) return source.name() + " changed";
   }
   return {};
 }
 
-std::shared_ptr<const TokenFile> open_tokens(const fs::path& path, const TokensRecord& record, int64_t vocab_size) {
-  auto file = std::make_shared<TokenFile>(path, vocab_size);
-  if (file->size() != record.tokens) {
-    fail(ExitCode::kData, "{}: holds {} tokens, data.json says {}; delete data.json to prepare the data again",
-         path.string(), file->size(), record.tokens);
-  }
-  return file;
+std::vector<StreamRecord> streams_of(const DataRecord& record) {
+  auto streams = record.train;
+  if (record.validation) streams.push_back(*record.validation);
+  return streams;
 }
 
-PreparedData open_data(const DataRecord& record, const fs::path& folder) {
+// Why the folder has to be written (again); nothing where it is up to date.
+std::optional<std::string> find_staleness(const std::optional<DataRecord>& record, const DataConfig& config,
+                                          const DataInputs& inputs, const PrepareFolder& place,
+                                          const PrepareSettings& settings) {
+  if (!record) return "nothing prepared there yet";
+  if (record->config != data_config_json(config)) return "the data config changed";
+  if (settings.shard_tokens && *settings.shard_tokens != record->shard_tokens) return "the size of token files changed";
+  if (auto change = find_change(record->sources, inputs)) return change;
+  std::vector<fs::path> files = {place.tokenizer()};
+  for (const StreamRecord& stream : streams_of(*record)) {
+    for (const ShardRecord& shard : stream.shards) {
+      files.push_back(place.tokens() / shard.file);
+      files.push_back(place.tokens() / shard.starts_file);
+    }
+  }
+  for (const fs::path& path : files) {
+    if (!file_exists(path)) return path.string() + " is missing";
+  }
+  return {};
+}
+
+std::vector<SourceState> examine_all(const DataInputs& inputs) {
+  ReadingProgress progress("hashed", bytes_of(inputs));
+  std::vector<SourceState> states;
+  for (const auto& [role, source] : inputs.all()) {
+    states.push_back(examine(role, source, [&](int64_t bytes) { progress.add(bytes); }));
+  }
+  return states;
+}
+
+// The characters of all texts.
+std::shared_ptr<const Tokenizer> make_character_tokenizer(const DataInputs& inputs, int threads) {
+  ReadingProgress progress("searched for characters", bytes_of(inputs));
+  struct Found {
+    std::set<char32_t> code_points;
+    int64_t bytes;
+  };
+  std::set<char32_t> code_points;
+  for (const auto& stream : inputs.streams()) {
+    ChunkReader reader(stream.sources, stream.role, nullptr);
+    const auto collect = [&](const TextChunk& chunk) {
+      Found found{{}, chunk.bytes};
+      for_each_piece(chunk, stream.sources[static_cast<size_t>(chunk.at.source)], stream.role,
+                     [&](const TextPiece& piece) { collect_characters(piece.text, piece.origin, found.code_points); });
+      return found;
+    };
+    work_in_order(
+        threads, [&] { return reader.next(); }, collect,
+        [&](Found found) {
+          code_points.merge(found.code_points);
+          progress.add(found.bytes);
+        });
+  }
+  if (code_points.empty()) fail(ExitCode::kData, "data.train: {}: holds no text", inputs.all()[0].source.name());
+  return std::make_shared<CharTokenizer>(code_points);
+}
+
+void check_lengths(const DataRecord& record, int64_t sequence_length) {
+  for (const StreamRecord& stream : record.train) check_holds_a_window("training", stream.tokens(), sequence_length);
+  if (record.validation) check_holds_a_window("validation", record.validation->tokens(), sequence_length);
+}
+
+// One preparation of a folder.
+class Preparation {
+ public:
+  Preparation(const DataConfig& config, const DataInputs& inputs, const PrepareSettings& settings, PrepareFolder& place)
+      : config_(config), inputs_(inputs), settings_(settings), place_(place) {}
+
+  void run(int64_t sequence_length) {
+    if (!go_on()) begin();
+    tokenize_streams(inputs_, *tokenizer_,
+                     {.threads = threads_of(settings_), .tokens = place_.new_tokens(), .journal = place_.journal()},
+                     journal_);
+    const DataRecord record = make_record();
+    check_lengths(record, sequence_length);
+    write_file_atomically(place_.new_record(), format_data_record(record));
+    place_.publish();
+  }
+
+ private:
+  // Whether a preparation of the same was ended before.
+  bool go_on() {
+    auto found = read_journal(place_.journal());
+    const int64_t shard_tokens = settings_.shard_tokens.value_or(found ? found->shard_tokens : 0);
+    if (!found || found->config != data_config_json(config_) || found->shard_tokens != shard_tokens) return false;
+    if (find_change(found->sources, inputs_) || !file_exists(place_.new_tokenizer())) return false;
+    tokenizer_ = load_tokenizer(place_.new_tokenizer());
+    if (tokenizer_->hash() != found->tokenizer_sha256) return false;
+    journal_ = std::move(*found);
+    size_t shards = 0;
+    for (const StreamRecord& stream : journal_.streams) shards += stream.shards.size();
+    log_info("data: going on after {} finished token files", shards);
+    return true;
+  }
+
+  void begin() {
+    journal_ = {.config = data_config_json(config_),
+                .sources = examine_all(inputs_),
+                .tokenizer_sha256 = {},
+                .shard_tokens = settings_.shard_tokens.value_or(kShardTokens),
+                .streams = {},
+                .position = {}};
+    tokenizer_ = inputs_.tokenizer ? load_tokenizer(inputs_.tokenizer->path)
+                                   : make_character_tokenizer(inputs_, threads_of(settings_));
+    journal_.tokenizer_sha256 = tokenizer_->hash();
+    place_.start_anew();
+    write_file_atomically(place_.new_tokenizer(), tokenizer_->to_json());
+    write_file_atomically(place_.journal(), format_journal(journal_));
+  }
+
+  DataRecord make_record() const {
+    DataRecord record{.config = journal_.config,
+                      .sources = journal_.sources,
+                      .tokenizer_sha256 = journal_.tokenizer_sha256,
+                      .vocab_size = tokenizer_->vocab_size(),
+                      .shard_tokens = journal_.shard_tokens,
+                      .train = journal_.streams,
+                      .validation = {},
+                      .floor_bits_per_byte = {}};
+    if (inputs_.validation) {
+      record.validation = std::move(record.train.back());
+      record.train.pop_back();
+    }
+    if (inputs_.split) split(record);
+    if (inputs_.validates_on_stories()) {
+      record.floor_bits_per_byte = stories::floor_bits_per_byte(stories::kValidationSeed, stories::kValidationStories);
+    }
+    return record;
+  }
+
+  void split(DataRecord& record) const {
+    const std::vector<int32_t> token_bytes = token_byte_counts(*tokenizer_);
+    const ShardSettings settings{.folder = place_.new_tokens(),
+                                 .stream = "validation",
+                                 .shard_tokens = record.shard_tokens,
+                                 .vocab_size = record.vocab_size,
+                                 .token_bytes = token_bytes};
+    auto parts = split_validation(record.train, config_.validation_fraction, settings, place_.replaced_tokens());
+    record.train = std::move(parts.train);
+    record.validation = std::move(parts.validation);
+  }
+
+  const DataConfig& config_;
+  const DataInputs& inputs_;
+  const PrepareSettings& settings_;
+  PrepareFolder& place_;
+  PrepareJournal journal_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+};
+
+void prepare(const DataConfig& config, int64_t sequence_length, const DataInputs& inputs,
+             const PrepareSettings& settings, PrepareFolder& place) {
+  try {
+    Preparation(config, inputs, settings, place).run(sequence_length);
+  } catch (const Error& error) {
+    // Another text is needed, so nothing of this one is; after a full disk, say, the finished files are.
+    if (error.code() == ExitCode::kData) place.discard();
+    throw;
+  }
+}
+
+std::shared_ptr<const TokenStream> open_tokens(const StreamRecord& stream, const PrepareFolder& place,
+                                               int64_t vocab_size) {
+  auto tokens = std::make_shared<TokenStream>(open_stream(stream, place.tokens(), vocab_size));
+  if (tokens->size() != stream.tokens()) {
+    fail(ExitCode::kData,
+         "{}: the {} files hold {} tokens, data.json says {}; delete data.json to prepare the data again",
+         place.tokens().string(), stream.name, tokens->size(), stream.tokens());
+  }
+  return tokens;
+}
+
+std::string hash_of(const DataRecord& record, bool isolate_documents) {
+  std::vector<std::string> hashes = {record.tokenizer_sha256};
+  for (const StreamRecord& stream : record.train) hashes.push_back(stream.sha256());
+  hashes.push_back(record.validation ? record.validation->sha256() : "none");
+  if (isolate_documents) {
+    for (const StreamRecord& stream : streams_of(record)) hashes.push_back(stream.starts_sha256());
+  }
+  return sha256_hex(fmt::format("{}", fmt::join(hashes, " ")));
+}
+
+PreparedData open_data(const DataConfig& config, const DataRecord& record, const PrepareFolder& place) {
   PreparedData data;
-  data.folder = folder;
-  data.tokenizer = load_tokenizer(tokenizer_path(folder));
+  data.folder = place.path();
+  data.tokenizer = load_tokenizer(place.tokenizer());
   if (data.tokenizer->hash() != record.tokenizer_sha256) {
     fail(ExitCode::kData, "{}: not the tokenizer of data.json; delete data.json to prepare the data again",
-         tokenizer_path(folder).string());
+         place.tokenizer().string());
   }
-  data.train = open_tokens(train_path(folder), record.train, record.vocab_size);
-  data.train_bytes = record.train.bytes;
+  for (size_t i = 0; i < record.train.size(); ++i) {
+    const StreamRecord& stream = record.train[i];
+    data.train.push_back({open_tokens(stream, place, record.vocab_size), stream.bytes(), stream.documents(),
+                          config.train[i].weight.value_or(1)});
+  }
   if (record.validation) {
-    data.validation = open_tokens(validation_path(folder), *record.validation, record.vocab_size);
-    data.validation_bytes = record.validation->bytes;
+    data.validation = open_tokens(*record.validation, place, record.vocab_size);
+    data.validation_bytes = record.validation->bytes();
   }
   data.token_bytes = token_byte_counts(*data.tokenizer);
   data.floor_bits_per_byte = record.floor_bits_per_byte;
-  data.hash = sha256_hex(record.tokenizer_sha256 + " " + record.train.sha256 + " " +
-                         (record.validation ? record.validation->sha256 : "none"));
+  data.hash = hash_of(record, config.isolate_documents);
   return data;
 }
 
 }  // namespace
 
-PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, const fs::path& folder) {
-  const Inputs inputs = find_inputs(config);
-  std::optional<DataRecord> record = read_data_record(record_path(folder));
-  if (const auto reason = find_staleness(record, config, inputs, folder)) {
+PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, const fs::path& folder,
+                          const PrepareSettings& settings) {
+  PrepareFolder place(folder);
+  place.publish();
+  DataInputs inputs = find_inputs(config);
+  read_standard_input(inputs, place);
+  std::optional<DataRecord> record = read_data_record(place.record());
+  if (const auto reason = find_staleness(record, config, inputs, place, settings)) {
     log_info("data: preparing {} ({})", folder.string(), *reason);
-    record = write_data(config, inputs, sequence_length, folder);
+    check_standard_input(inputs, *reason);
+    prepare(config, sequence_length, inputs, settings, place);
+    record = read_data_record(place.record());
   } else {
     log_info("data: {} is up to date", folder.string());
+    std::error_code nothing_there;
+    fs::remove(place.standard_input(), nothing_there);
   }
-  PreparedData data = open_data(*record, folder);
-  check_lengths(data.train->size(), data.validation ? std::optional(data.validation->size()) : std::nullopt,
-                sequence_length);
-  return data;
+  check_lengths(*record, sequence_length);
+  return open_data(config, *record, place);
 }
 
 int64_t count_bytes(std::span<const int32_t> token_bytes, std::span<const int64_t> ids) {

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <map>
+#include <set>
 #include <system_error>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "core/sha256.h"
 #include "data/stories/stories.h"
 
@@ -29,15 +31,48 @@ std::vector<std::string> expand_glob(const std::string& pattern, std::string_vie
   return paths;
 }
 
-Source make_source(const std::string& path, std::string_view key) {
+SourceKind kind_of(const std::string& format) {
+  static const std::map<std::string, SourceKind> kKinds = {{"txt", SourceKind::kText},
+                                                           {"jsonl", SourceKind::kJsonLines},
+                                                           {"bin", SourceKind::kTokens},
+                                                           {"uint16", SourceKind::kRawTokens}};
+  return kKinds.at(format);
+}
+
+SourceKind kind_of_name(const std::string& path, std::string_view key) {
   const std::string extension = std::filesystem::path(path).extension();
-  if (extension != ".txt" && extension != ".bin") {
-    fail(ExitCode::kData, "{}: {}: unknown kind of file; expected .txt (UTF-8 text), .bin (tokens) or {}", key, path,
-         stories::kName);
+  for (const char* known : {"txt", "jsonl", "bin"}) {
+    if (extension == fmt::format(".{}", known)) return kind_of(known);
   }
+  fail(ExitCode::kData,
+       "{}: {}: unknown kind of file; expected .txt (UTF-8 text), .jsonl (a text a line), .bin (tokens) or {}, or say "
+       "it: {{path: {}, format: txt}}",
+       key, path, stories::kName, path);
+}
+
+Source make_source(const TextSource& entry, const std::string& path, std::string_view key) {
+  if (path == kStandardInput) {
+    const SourceKind kind = kind_of(entry.format.value_or("txt"));
+    if (kind == SourceKind::kText || kind == SourceKind::kJsonLines) return {kind, path};
+    fail(ExitCode::kData, "{}: -: standard input is read as txt or jsonl; found format {}", key, *entry.format);
+  }
+  const SourceKind kind = entry.format ? kind_of(*entry.format) : kind_of_name(path, key);
   std::error_code error;
   if (!std::filesystem::exists(path, error)) fail(ExitCode::kData, "{}: {}: there is no such file", key, path);
-  return {extension == ".txt" ? SourceKind::kText : SourceKind::kTokens, path};
+  return {kind, path};
+}
+
+std::vector<Source> sources_of(const TextSource& entry, std::string_view key) {
+  const std::string& path = entry.path;
+  if (path == stories::kName) return {{SourceKind::kStories, path}};
+  if (path.starts_with("builtin:")) {
+    fail(ExitCode::kData, "{}: {}: unknown built-in corpus; there is {}", key, path, stories::kName);
+  }
+  std::error_code error;
+  if (!is_glob(path) || std::filesystem::exists(path, error)) return {make_source(entry, path, key)};
+  std::vector<Source> sources;
+  for (const std::string& match : expand_glob(path, key)) sources.push_back(make_source(entry, match, key));
+  return sources;
 }
 
 int64_t modified_ns(const std::string& path) {
@@ -47,32 +82,35 @@ int64_t modified_ns(const std::string& path) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
+std::string stories_text(std::string_view role) {
+  const auto [seed, count] = stories_of(role);
+  return stories::text(seed, count);
+}
+
 }  // namespace
 
-std::vector<Source> find_sources(const std::vector<std::string>& entries, std::string_view key) {
+std::vector<Source> find_sources(const std::vector<TextSource>& entries, std::string_view key) {
   std::vector<Source> sources;
-  const auto add = [&](const Source& source) {
-    const auto same = [&](const Source& other) { return other.path == source.path; };
-    if (std::any_of(sources.begin(), sources.end(), same)) {
-      fail(ExitCode::kData, "{}: {} is named twice", key, source.path);
-    }
-    sources.push_back(source);
-  };
-  for (const std::string& entry : entries) {
-    if (entry == stories::kName) {
-      add({SourceKind::kStories, entry});
-    } else if (entry.starts_with("builtin:")) {
-      fail(ExitCode::kData, "{}: {}: unknown built-in corpus; there is {}", key, entry, stories::kName);
-    } else if (std::error_code error; is_glob(entry) && !std::filesystem::exists(entry, error)) {
-      for (const std::string& path : expand_glob(entry, key)) add(make_source(path, key));
-    } else {
-      add(make_source(entry, key));
+  std::set<std::string> paths;
+  for (size_t entry = 0; entry < entries.size(); ++entry) {
+    for (Source& source : sources_of(entries[entry], key)) {
+      if (!paths.insert(source.path).second) fail(ExitCode::kData, "{}: {} is named twice", key, source.path);
+      source.entry = entry;
+      sources.push_back(std::move(source));
     }
   }
   return sources;
 }
 
-SourceState examine(const std::string& role, const Source& source) {
+int64_t source_bytes(std::string_view role, const Source& source) {
+  if (source.kind == SourceKind::kStories) return static_cast<int64_t>(stories_text(role).size());
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(source.file(), error);
+  if (error) fail(ExitCode::kData, "{}: cannot be examined: {}", source.name(), error.message());
+  return static_cast<int64_t>(bytes);
+}
+
+SourceState examine(const std::string& role, const Source& source, const std::function<void(int64_t)>& on_bytes) {
   SourceState state{.role = role, .path = source.path, .sha256 = {}};
   if (source.kind == SourceKind::kStories) {
     const std::string text = stories_text(role);
@@ -80,26 +118,25 @@ SourceState examine(const std::string& role, const Source& source) {
     state.sha256 = sha256_hex(text);
     return state;
   }
-  state.modified_ns = modified_ns(source.path);  // before reading: a later change must show
-  const MappedFile file(source.path);
-  state.bytes = static_cast<int64_t>(file.bytes().size());
-  state.sha256 = sha256_hex(file.bytes());
+  if (!source.is_standard_input()) state.modified_ns = modified_ns(source.path);  // first: a later change must show
+  state.bytes = source_bytes(role, source);
+  state.sha256 = sha256_of_file(source.file(), on_bytes);
   return state;
 }
 
 bool is_unchanged(const SourceState& state, const Source& source) {
   if (source.kind != SourceKind::kStories) {
     std::error_code error;
-    const auto bytes = std::filesystem::file_size(source.path, error);
+    const auto bytes = std::filesystem::file_size(source.file(), error);
     if (error || static_cast<int64_t>(bytes) != state.bytes) return false;
-    if (modified_ns(source.path) == state.modified_ns) return true;
+    if (!source.is_standard_input() && modified_ns(source.path) == state.modified_ns) return true;
   }
   return examine(state.role, source).sha256 == state.sha256;
 }
 
-std::string stories_text(std::string_view role) {
-  return role == "train" ? stories::text(stories::kTrainSeed, stories::kTrainStories)
-                         : stories::text(stories::kValidationSeed, stories::kValidationStories);
+StoriesOfRole stories_of(std::string_view role) {
+  if (role == "train") return {stories::kTrainSeed, stories::kTrainStories};
+  return {stories::kValidationSeed, stories::kValidationStories};
 }
 
 }  // namespace slm

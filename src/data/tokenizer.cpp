@@ -53,6 +53,7 @@ std::vector<int32_t> token_byte_counts(const Tokenizer& tokenizer) {
     const auto token = static_cast<int32_t>(id);
     if (!tokenizer.is_special(token)) counts[id] = static_cast<int32_t>(tokenizer.token_bytes(token).size());
   }
+  if (const auto end = tokenizer.end_of_text()) counts[static_cast<size_t>(*end)] = 0;
   return counts;
 }
 

@@ -33,6 +33,10 @@ class Tokenizer {
 
   virtual int64_t vocab_size() const = 0;
 
+  /// Of `text`, with which a longer text begins: the most bytes of it after which that text may be cut, whatever
+  /// follows, so that its parts' ids one behind the other are those of the whole. 0: nowhere.
+  virtual size_t safe_cut(std::string_view /*text*/) const { return 0; }
+
   /// The bytes that an id stands for; a special token's are its name. Error (kData) for an id outside the vocabulary.
   virtual std::string_view token_bytes(int32_t id) const = 0;
 

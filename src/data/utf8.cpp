@@ -79,14 +79,13 @@ std::string show_character(char32_t code_point) {
   return fmt::format("'{}' (U+{:04X})", bytes, number);
 }
 
-std::string line_and_column(std::string_view text, size_t offset) {
-  const std::string_view before = text.substr(0, offset);
-  const auto lines = std::count(before.begin(), before.end(), '\n');
-  const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  const auto is_first_byte = [](char c) { return (static_cast<uint8_t>(c) & 0xC0) != 0x80; };
-  const auto column =
-      std::count_if(before.begin() + static_cast<std::ptrdiff_t>(line_start), before.end(), is_first_byte);
-  return fmt::format("{}:{}", lines + 1, column + 1);
+size_t whole_characters(std::string_view text) {
+  constexpr size_t kLongest = 4;
+  for (size_t back = 1; back <= std::min(kLongest - 1, text.size()); ++back) {
+    const size_t offset = text.size() - back;
+    if (decode_utf8(text, offset).kind == Utf8Character::Kind::kIncomplete) return offset;
+  }
+  return text.size();
 }
 
 std::string Utf8Streamer::push(std::string_view bytes) {

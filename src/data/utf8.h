@@ -28,8 +28,8 @@ void append_utf8(std::string& text, char32_t code_point);
 /// "'é' (U+00E9)"; control characters are shown by number only.
 std::string show_character(char32_t code_point);
 
-/// "line:column" of a byte offset, both from 1; the column counts characters.
-std::string line_and_column(std::string_view text, size_t offset);
+/// The length of `text` without the character that its end leaves unfinished.
+size_t whole_characters(std::string_view text);
 
 /// Cuts a stream of bytes into whole characters, for printing while tokens are still being drawn.
 class Utf8Streamer {

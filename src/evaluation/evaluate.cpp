@@ -25,12 +25,14 @@ double batch_loss(Transformer& model, const Batch& batch) {
   const auto matrix = [&](const std::vector<int64_t>& ids) {
     return at::tensor(ids, at::kLong).view({batch.rows, batch.length});
   };
-  return token_loss_sum(model.logits(matrix(batch.inputs)), matrix(batch.targets)).item<double>();
+  const auto starts = batch.document_starts.empty() ? at::Tensor() : matrix(batch.document_starts);
+  const auto hidden = model.hidden(matrix(batch.inputs), {.document_starts = starts});
+  return token_loss_sum(model.head(hidden), matrix(batch.targets)).item<double>();
 }
 
 }  // namespace
 
-EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std::vector<int32_t>& token_bytes,
+EvaluationResult evaluate(Transformer& model, const TokenStream& tokens, const std::vector<int32_t>& token_bytes,
                           int64_t sequence_length, const EvaluationSettings& settings,
                           const std::function<void(double)>& on_batch) {
   const c10::InferenceMode inference;
@@ -41,7 +43,7 @@ EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std
   int64_t bytes = 0;
   EvaluationResult result;
   for (int64_t first = 0; first < end;) {
-    auto batch = windows.batch(tokens, first, std::min(settings.batch_size, end - first));
+    auto batch = windows.batch(tokens, first, std::min(settings.batch_size, end - first), settings.isolate_documents);
     ignore_unscored(windows, first, batch);
     sum += batch_loss(model, batch);
     for (const int64_t id : batch.targets) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "data/batch.h"
-#include "data/token_file.h"
+#include "data/token_stream.h"
 #include "model/transformer.h"
 
 namespace slm {
@@ -23,12 +23,13 @@ struct EvaluationSettings {
   int64_t batch_size = 8;                        // windows in one forward pass
   int64_t max_batches = 0;                       // 0: the whole text
   std::optional<int64_t> stride = std::nullopt;  // tokens from a window's beginning to the next; none: no overlap
+  bool isolate_documents = false;                // attention never leaves a document
 };
 
 /// Scores the text's EvaluationWindows of T tokens in their order: without a stride each token sees at most T - 1
 /// before it and a tail shorter than a window is left out; with one every token but the first is scored, once.
 /// `token_bytes` holds each id's length in bytes (token_byte_counts). `on_batch` hears the share that is done.
-EvaluationResult evaluate(Transformer& model, const TokenFile& tokens, const std::vector<int32_t>& token_bytes,
+EvaluationResult evaluate(Transformer& model, const TokenStream& tokens, const std::vector<int32_t>& token_bytes,
                           int64_t sequence_length, const EvaluationSettings& settings,
                           const std::function<void(double share)>& on_batch = {});
 

@@ -9,8 +9,9 @@ namespace slm {
 /// multiple of G (query head h reads head h / (H / G)); the result is (B, H, T, D). Differentiable.
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
-/// The same with a mask (B, 1, T, S) of bool in place of the causal one: true where a query sees a key, at least one a
-/// query. k and v hold finite numbers where no query sees them, too.
+/// The same with a mask (B, 1, T, S) in place of the causal one: of bool, true where a query sees a key, or of q's
+/// dtype, added to the scores (0 or -infinity). A query sees at least one key. k and v hold finite numbers where no
+/// query sees them, too.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask);
 
 }  // namespace slm

@@ -51,7 +51,9 @@ at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context
     q = rotate(q, context.angles->cos, context.angles->sin);
     k = rotate(k, context.angles->cos, context.angles->sin);
   }
-  const auto y = context.cache ? context.cache->attend(layer_, q, k, v) : causal_attention(q, k, v);
+  const auto y = context.cache            ? context.cache->attend(layer_, q, k, v)
+                 : context.mask.defined() ? masked_attention(q, k, v, context.mask)
+                                          : causal_attention(q, k, v);
   return output_->forward(merge_heads(y));  // (B, T, C)
 }
 

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "core/error.h"
+#include "model/documents.h"
 #include "model/recompute.h"
 
 namespace slm {
@@ -27,12 +29,16 @@ void Decoder::fuse_projections() {
   for (const auto& block : blocks_) block->fuse_projections();
 }
 
-at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout) {
+at::Tensor Decoder::forward(const at::Tensor& ids, const ForwardSettings& settings) {
   const auto device = token_embedding_->weight().device();
   const int64_t tokens = ids.size(1);  // T
-  auto positions = cache ? cache->next_positions(tokens) : Positions{};
+  const auto& starts = settings.document_starts;
+  SLM_CHECK(!starts.defined() || !settings.cache);
+  auto positions = settings.cache ? settings.cache->next_positions(tokens) : Positions{};
+  if (starts.defined()) positions.each = document_positions(starts);
   if (positions.each.defined()) positions.each = positions.each.to(device);
-  ForwardContext context{.angles = std::nullopt, .cache = cache, .tap = tap, .dropout = dropout};
+  ForwardContext context{
+      .angles = std::nullopt, .cache = settings.cache, .tap = settings.tap, .dropout = settings.dropout};
   if (rope_) context.angles = rope_->angles(positions, tokens);
   auto x = token_embedding_->forward(ids.to(device));  // (B, T, C)
   if (position_embedding_) {
@@ -40,6 +46,7 @@ at::Tensor Decoder::forward(const at::Tensor& ids, KvCache* cache, const Tap* ta
                                              ? positions.each
                                              : at::arange(positions.first, positions.first + tokens, device));
   }
+  if (starts.defined()) context.mask = document_mask(starts.to(device), x.scalar_type());
   x = context.join("hidden.embeddings", x);
   for (const auto& block : blocks_) {
     // The second forward pass comes when this one's context is gone, and is heard by nobody.

@@ -10,12 +10,20 @@
 
 namespace slm {
 
+/// Of one forward pass.
+struct ForwardSettings {
+  KvCache* cache = nullptr;  // the tokens follow those that it holds; not with documents
+  const Tap* tap = nullptr;
+  DropoutPlace dropout = {};
+  at::Tensor document_starts = {};  // (B, T) int64: attention never leaves a document (documents.h)
+};
+
 class Decoder final : public torch::nn::Module {
  public:
   Decoder(const TransformerConfig& config, at::Device device);
 
-  /// ids (B, T) int64 -> (B, T, C) after the last norm. With a cache the tokens follow those that it holds.
-  at::Tensor forward(const at::Tensor& ids, KvCache* cache, const Tap* tap, const DropoutPlace& dropout = {});
+  /// ids (B, T) int64 -> (B, T, C) after the last norm.
+  at::Tensor forward(const at::Tensor& ids, const ForwardSettings& settings);
   /// Gradient checkpointing: each block keeps only its input for the backward pass.
   void set_recompute(bool recompute) { recompute_ = recompute; }
   void fuse_projections();

@@ -16,6 +16,7 @@ struct ForwardContext {
   KvCache* cache = nullptr;          // null: attention within x alone
   const Tap* tap = nullptr;
   DropoutPlace dropout = {};
+  at::Tensor mask = {};  // (B, 1, T, T) for masked_attention; undefined: causal attention
 
   void listen(std::string_view name, const at::Tensor& value) const {
     if (tap) (*tap)(name, value);

@@ -20,11 +20,11 @@ Transformer::Transformer(const TransformerConfig& config, at::Device device) : c
 }
 
 at::Tensor Transformer::hidden(const at::Tensor& ids, KvCache* cache, const Tap* tap) {
-  return decoder_->forward(ids, cache, tap);
+  return decoder_->forward(ids, {.cache = cache, .tap = tap});
 }
 
-at::Tensor Transformer::hidden(const at::Tensor& ids, const DropoutPlace& dropout) {
-  return decoder_->forward(ids, nullptr, nullptr, dropout);
+at::Tensor Transformer::hidden(const at::Tensor& ids, const ForwardSettings& settings) {
+  return decoder_->forward(ids, settings);
 }
 
 void initialize_parameters(const TransformerConfig& config, const ParameterArena& arena, uint64_t seed) {

@@ -18,8 +18,7 @@ class Transformer final : public torch::nn::Module {
 
   /// ids (B, T) int64, on any device -> (B, T, C) after the last norm.
   at::Tensor hidden(const at::Tensor& ids, KvCache* cache = nullptr, const Tap* tap = nullptr);
-  /// The same while training: with dropout.
-  at::Tensor hidden(const at::Tensor& ids, const DropoutPlace& dropout);
+  at::Tensor hidden(const at::Tensor& ids, const ForwardSettings& settings);
   void set_recompute(bool recompute) { decoder_->set_recompute(recompute); }
   /// hidden (..., C) -> logits (..., V), float32 whatever the layers compute in.
   at::Tensor head(const at::Tensor& hidden) { return head_->forward(hidden).to(at::kFloat); }

@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kSampleTokens = 200;
 constexpr double kSampleTemperature = 0.8;
+constexpr int kReadingThreads = 2;  // one waits for the disk while the other copies
 
 using Clock = std::chrono::steady_clock;
 
@@ -24,9 +25,14 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
 
 BatchLoader make_loader(const TrainingSetup& setup) {
-  const BatchCursor cursor(setup.data.train->size(), *setup.config.model.max_sequence_length,
-                           static_cast<uint64_t>(*setup.config.data_seed));
-  return {setup.data.train, cursor, setup.rows_per_step, setup.progress.next_window};
+  std::vector<std::shared_ptr<const TokenStream>> parts;
+  for (const auto& part : setup.data.train) parts.push_back(part.tokens);
+  const MixtureCursor cursor = training_cursor(setup.config, setup.data);
+  return {std::move(parts), cursor,
+          BatchSettings{.rows = setup.rows_per_step,
+                        .first_window = setup.progress.next_window,
+                        .isolate_documents = setup.config.data.isolate_documents,
+                        .threads = kReadingThreads}};
 }
 
 }  // namespace
@@ -147,7 +153,9 @@ void TrainingLoop::evaluate_now() {
   const auto start = Clock::now();
   const auto result = evaluate(*setup_.loaded.model, *setup_.data.validation, setup_.data.token_bytes,
                                *config_.model.max_sequence_length,
-                               {.batch_size = *config_.micro_batch_size, .max_batches = config_.eval_batches});
+                               {.batch_size = *config_.micro_batch_size,
+                                .max_batches = config_.eval_batches,
+                                .isolate_documents = config_.data.isolate_documents});
   is_best_ = std::isfinite(result.loss) && (!progress_.best_loss || result.loss < *progress_.best_loss);
   count_evaluation(result.loss);
   outcome_.evaluation = result;

@@ -42,6 +42,7 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
   plan.gradients = size.parameters * wide;
   plan.moments = 2 * size.parameters * static_cast<int64_t>(c10::elementSize(settings.state_dtype));
   plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
+  if (settings.isolate_documents) plan.activations += tokens * settings.length * (narrow + 2);  // mask, and its making
   plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;
   return plan;
 }

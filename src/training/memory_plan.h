@@ -16,6 +16,7 @@ struct MemorySettings {
   at::ScalarType dtype = at::kFloat;        // that the layers compute in
   at::ScalarType state_dtype = at::kFloat;  // of the optimizer's moments
   bool gradient_checkpointing = false;
+  bool isolate_documents = false;
 };
 
 /// Bytes.

@@ -1,9 +1,10 @@
 // What a person sees while a run trains: one live line on a terminal, plain lines elsewhere. On stderr.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
+
+#include "core/live_line.h"
 
 namespace slm {
 
@@ -20,25 +21,15 @@ struct StepReport {
 /// "step 120/2000  loss 2.4312  |g| 0.81  lr 5.9e-04  16.4k tok/s  MFU ? (float32)  312 MiB  ETA 1m52s"
 std::string format_report(const StepReport& report);
 
-/// "1h02m", "3m05s", "12s"
-std::string format_duration(double seconds);
-
 class ProgressLine {
  public:
-  ProgressLine();
-  ~ProgressLine();
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
   /// Redraws the live line, at most ten times a second; elsewhere prints only where `logged`.
   void update(const StepReport& report, bool logged);
   /// Removes the live line, so that other lines can be printed.
-  void clear();
+  void clear() { line_.clear(); }
 
  private:
-  bool live_;
-  bool drawn_ = false;
-  std::chrono::steady_clock::time_point last_{};
+  LiveLine line_;
 };
 
 }  // namespace slm

@@ -119,8 +119,7 @@ std::set<std::string> parameters_to_freeze(const TrainingConfig& config) {
 
 int64_t steps_of(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step) {
   if (const auto steps = planned_steps(config)) return *steps;
-  const BatchCursor cursor(data.train->size(), *config.model.max_sequence_length, 0);
-  const int64_t windows = *config.epochs * cursor.windows_per_epoch();
+  const int64_t windows = *config.epochs * training_cursor(config, data).windows_per_epoch();
   return std::max<int64_t>(1, windows / rows_per_step);
 }
 
@@ -129,7 +128,8 @@ MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& sh
                              .length = *config.model.max_sequence_length,
                              .dtype = compute_dtype(config),
                              .state_dtype = adamw_settings(config).state_dtype,
-                             .gradient_checkpointing = config.gradient_checkpointing});
+                             .gradient_checkpointing = config.gradient_checkpointing,
+                             .isolate_documents = config.data.isolate_documents});
 }
 
 void check_memory(const TransformerConfig& shape, const MemoryPlan& plan, at::Device device) {
@@ -173,6 +173,12 @@ void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
 
 }  // namespace
 
+MixtureCursor training_cursor(const TrainingConfig& config, const PreparedData& data) {
+  std::vector<MixturePart> parts;
+  for (const auto& part : data.train) parts.push_back({part.tokens->size(), part.weight});
+  return {parts, *config.model.max_sequence_length, static_cast<uint64_t>(*config.data_seed)};
+}
+
 TrainingSetup set_up_training(TrainingConfig config) {
   set_threads(config);
   const auto device = set_device(config);
@@ -196,7 +202,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   resolve_defaults(c);
   const auto frozen = parameters_to_freeze(c);
   setup.data = prepare_data(parent ? data_with_tokenizer_of(*parent, c.data) : c.data, *c.model.max_sequence_length,
-                            setup.folder.data());
+                            setup.folder.data(), {.threads = static_cast<int>(*c.threads), .shard_tokens = {}});
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);

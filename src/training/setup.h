@@ -33,6 +33,9 @@ struct TrainingSetup {
   int64_t bytes_before = 0;  // in use on the device before the model was made
 };
 
+/// The order in which a run reads its training windows. The config's length and seed are resolved.
+MixtureCursor training_cursor(const TrainingConfig& config, const PreparedData& data);
+
 /// Checks, prepares the data, resolves the config, builds the model and fills it: from the checkpoint that is resumed,
 /// from init_from, or at random. Writes nothing but the prepared data. Errors as of each part; kOutOfMemory where the
 /// planned memory is larger than what the device has left.

@@ -10,6 +10,17 @@
 namespace slm {
 namespace {
 
+void describe_mixture(const TrainingSetup& setup) {
+  const auto cursor = training_cursor(setup.config, setup.data);
+  if (setup.data.train.size() == 1) return;
+  for (size_t i = 0; i < setup.data.train.size(); ++i) {
+    log_info("mixture: {} gives {} of the {} windows of an epoch, {:.2f} times its own {}",
+             setup.config.data.train[i].path, cursor.windows_of(i), cursor.windows_per_epoch(),
+             static_cast<double>(cursor.windows_of(i)) / static_cast<double>(cursor.windows_in(i)),
+             cursor.windows_in(i));
+  }
+}
+
 void describe_run(const TrainingSetup& setup) {
   const auto& shape = setup.loaded.model->config();
   log_info("the resolved config:\n{}", print_config(setup.config));
@@ -34,6 +45,7 @@ void describe_run(const TrainingSetup& setup) {
            *setup.config.model.max_sequence_length, *setup.config.threads);
   log_info("device: {}", describe_device(setup.device));
   log_info("memory planned: {}", describe(setup.memory));
+  describe_mixture(setup);
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }
 

@@ -17,7 +17,8 @@ BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
     auto* first = const_cast<int64_t*>(ids.data() + begin * batch.length);  // from_blob has no const form
     return at::from_blob(first, {end - begin, batch.length}, at::kLong);
   };
-  return {rows(batch.inputs), rows(batch.targets)};
+  return {rows(batch.inputs), rows(batch.targets),
+          batch.document_starts.empty() ? at::Tensor() : rows(batch.document_starts)};
 }
 
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
@@ -31,7 +32,7 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
   for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
     const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));
     dropout.first_row = settings.dropout.first_row + begin;
-    const auto hidden = model.hidden(micro.inputs, dropout);
+    const auto hidden = model.hidden(micro.inputs, {.dropout = dropout, .document_starts = micro.document_starts});
     const auto head = model.head_loss(hidden, micro.targets, share);
     if (hidden.requires_grad()) torch::autograd::backward({hidden}, {head.hidden_gradient});
     result.loss += head.loss.item<double>();

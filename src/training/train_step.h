@@ -36,6 +36,7 @@ StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& op
 /// A batch's rows [begin, end) as int64 tensors (rows, T) that share its memory.
 struct BatchTensors {
   at::Tensor inputs, targets;
+  at::Tensor document_starts;  // undefined where documents are not isolated
 };
 BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end);
 

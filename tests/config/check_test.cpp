@@ -126,6 +126,33 @@ TEST(ConfigCheck, EarlyStoppingNeedsEvaluations) {
       "early_stopping_evals=null)");
 }
 
+std::string message_with_train(const std::string& train, const std::string& more = "") {
+  return message_for("output_dir: a\nmax_steps: 10\nwarmup_steps: 0\ninit_from: b\ndata:\n  train: " + train + "\n" +
+                     more);
+}
+
+TEST(ConfigCheck, EveryEntryOfAMixtureHasAWeightOrNone) {
+  EXPECT_EQ(message_with_train("[a.txt, {path: b.txt}, {path: c.txt, format: uint16}]"), "no error");
+  EXPECT_EQ(message_with_train("[{path: a.txt, weight: 1}, {path: b.txt, weight: 2.5}]"), "no error");
+  EXPECT_EQ(message_with_train("[a.txt, {path: b.txt, weight: 2}]"),
+            "a.yaml:6:3: data.train: 1 of 2 entries have a weight; give one to every entry or to none");
+  EXPECT_EQ(message_with_train("a.txt", "  validation: {path: b.txt, weight: 2}\n"),
+            "a.yaml:7:3: data.validation: found a weight; validation text is read once, from its beginning to its end");
+}
+
+TEST(ConfigCheck, AnEntryIsReadStrictly) {
+  EXPECT_EQ(message_with_train("[{path: a.txt, wieght: 1}]"),
+            "a.yaml:6:27: data.train: wieght: unknown key of an entry; did you mean weight?");
+  EXPECT_EQ(message_with_train("{path: a.txt, weight: 0}"),
+            "a.yaml:6:32: data.train: weight: found '0', expected a number, above 0");
+  EXPECT_EQ(
+      message_with_train("{path: a.txt, format: text}"),
+      "a.yaml:6:32: data.train: format: found 'text', expected one of txt, jsonl, bin, uint16; did you mean txt?");
+  EXPECT_EQ(message_with_train("{weight: 1}"), "a.yaml:6:10: data.train: path: missing; expected a file of this entry");
+  EXPECT_EQ(message_with_train("{path: a, path: b}"), "a.yaml:6:20: data.train: path: doubled key");
+  EXPECT_EQ(message_with_train("[[a]]"), "a.yaml:6:11: data.train: found a list, expected text, not empty");
+}
+
 TEST(ConfigCheck, AValueThatCannotBeReadHasNoContradictions) {
   EXPECT_EQ(message_with("micro_batch_size: x\ntokens_per_step: 7\nlr_scheduler_type: y\nmin_lr_ratio: 0.5\n"),
             "a.yaml:9:19: micro_batch_size: found 'x', expected a whole number, at least 1 and at most 1000000\n"

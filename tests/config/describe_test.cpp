@@ -94,6 +94,15 @@ class RandomVisitor {
     out.resize(*rc::gen::inRange<size_t>(1, 4));
     for (auto& text : out) set(text, c);
   }
+  void set(std::vector<TextSource>& out, const Constraint& c) {
+    const bool weighted = *rc::gen::arbitrary<bool>();
+    out.resize(*rc::gen::inRange<size_t>(1, 4));
+    for (auto& source : out) {
+      set(source.path, c);
+      if (weighted) source.weight = *rc::gen::inRange(1, 1000) * 0.37;
+      set(source.format, TextSource::formats());
+    }
+  }
   template <class T>
   void set(std::optional<T>& out, const Constraint& c) {
     out.reset();
@@ -165,6 +174,7 @@ TrainingConfig random_config() {
   config.warmup_steps = *rc::gen::inRange<int64_t>(0, 1000);
   config.wsd_decay_steps.reset();
   config.tokens_per_step.reset();
+  for (auto& source : config.data.validation) source.weight.reset();
   TrainingConfig defaults;
   std::set<std::string> unused;
   for (const auto& found : find_unused(config)) unused.insert(found.keys[0]);

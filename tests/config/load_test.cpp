@@ -27,7 +27,7 @@ TEST(ConfigLoad, ReadsEveryKindOfValue) {
   EXPECT_EQ(config.sample_prompts, (std::vector<std::string>{"a: b", "c"}));
   EXPECT_EQ(config.model.n_heads, 4);
   EXPECT_EQ(config.model.n_kv_heads, std::nullopt);
-  EXPECT_EQ(config.data.train, std::vector<std::string>{"builtin:stories"});
+  EXPECT_EQ(config.data.train, std::vector<TextSource>{"builtin:stories"});
   EXPECT_EQ(config.max_steps, 1000);
 }
 
@@ -161,7 +161,7 @@ TEST(ConfigLoad, RefusesWhatIsNotYamlOrNotUtf8) {
 TEST(ConfigLoad, AnEmptyFileLacksWhatARunNeeds) {
   const std::string missing =
       "a.yaml:1:1: output_dir: missing; expected the folder of the run\n"
-      "a.yaml:1:1: data.train: missing; expected files of .txt or .bin, or builtin:stories\n"
+      "a.yaml:1:1: data.train: missing; expected files of .txt, .jsonl or .bin, or builtin:stories\n"
       "a.yaml:1:1: max_steps: missing; expected one of max_steps, max_tokens, epochs\n"
       "a.yaml:1:1: model.max_sequence_length: missing; expected tokens in a training window\n"
       "a.yaml:1:1: model.n_layers: missing; expected a number of transformer blocks\n"

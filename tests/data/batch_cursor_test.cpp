@@ -4,12 +4,14 @@
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 #include <vector>
 
 #include "core/error_of.h"
+#include "data/mixture_cursor.h"
 #include "data/permutation.h"
 
 namespace slm {
@@ -143,6 +145,74 @@ TEST(BatchCursor, ATextShorterThanAWindowIsAnErrorWithTheCounts) {
   EXPECT_EQ(error->code(), ExitCode::kData);
   EXPECT_NE(std::string(error->what()).find("the training text has 64 tokens; one window takes 65"), std::string::npos)
       << error->what();
+}
+
+TEST(MixtureCursor, OfOnePartIsTheBatchCursor) {
+  const BatchCursor one(1'003'854, 64, 1337);
+  const MixtureCursor mixture(std::vector<MixturePart>{{1'003'854, 2.5}}, 64, 1337);
+  EXPECT_EQ(mixture.windows_per_epoch(), one.windows_per_epoch());
+  for (const int64_t n : {0, 1, 15'683, 15'684, 100'000}) {
+    EXPECT_EQ(mixture.window(n).start, one.global_window_start(n));
+  }
+}
+
+// Hamilton's apportionment; and over so many epochs that every part was read whole several times, each of its windows
+// came equally often, give or take the pass that is under way.
+RC_GTEST_PROP(MixtureCursor, GivesEachPartItsShareAndNoWindowTwiceInAPass, ()) {
+  constexpr int64_t kLength = 4;
+  std::vector<MixturePart> parts(*rc::gen::inRange<size_t>(2, 5));
+  double sum = 0;
+  for (auto& part : parts) {
+    part.tokens = *rc::gen::inRange<int64_t>(50, 300);
+    part.weight = *rc::gen::inRange(10, 100);
+    sum += part.weight;
+  }
+  const MixtureCursor cursor(parts, kLength, *rc::gen::arbitrary<uint64_t>());
+  const int64_t windows = cursor.windows_per_epoch();
+  int64_t total = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const double share = static_cast<double>(windows) * parts[i].weight / sum;
+    RC_ASSERT(std::abs(static_cast<double>(cursor.windows_of(i)) - share) < 1);
+    total += cursor.windows_of(i);
+  }
+  RC_ASSERT(total == windows);
+  constexpr int64_t kEpochs = 6;
+  std::vector<int64_t> read(parts.size());
+  // A part's windows lie on a grid whose offset changes with each pass, so that a token is a target once a pass at
+  // most.
+  std::vector<std::map<int64_t, int64_t>> targets(parts.size());
+  for (int64_t n = 0; n < kEpochs * windows; ++n) {
+    const auto [part, start] = cursor.window(n);
+    RC_ASSERT(start >= 0 && start + kLength < parts[part].tokens);
+    ++read[part];
+    for (int64_t t = 1; t <= kLength; ++t) ++targets[part][start + t];
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    RC_ASSERT(read[i] == kEpochs * cursor.windows_of(i));
+    const int64_t passes = (read[i] + cursor.windows_in(i) - 1) / cursor.windows_in(i);
+    for (const auto& [token, times] : targets[i]) RC_ASSERT(times <= passes);
+  }
+}
+
+TEST(MixtureCursor, IsMixedAndDiffersByEpochAndSeed) {
+  const std::vector<MixturePart> parts = {{10'000, 1}, {10'000, 1}};
+  const MixtureCursor one(parts, 10, 1), two(parts, 10, 2);
+  std::vector<size_t> first, second, other;
+  for (int64_t n = 0; n < 200; ++n) {
+    first.push_back(one.window(n).part);
+    second.push_back(one.window(n + one.windows_per_epoch()).part);
+    other.push_back(two.window(n).part);
+  }
+  EXPECT_NEAR(static_cast<double>(std::count(first.begin(), first.end(), 0u)), 100, 35);  // five standard deviations
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, other);
+}
+
+TEST(MixtureCursor, AWeightThatIsNoWindowIsAnError) {
+  const std::string message = message_of([] {
+    MixtureCursor(std::vector<MixturePart>{{1000, 1}, {1000, 1e-9}}, 10, 1);
+  });
+  EXPECT_NE(message.find("the weight 1e-09 of entry 2 gives it none of the 198 windows"), std::string::npos) << message;
 }
 
 }  // namespace slm

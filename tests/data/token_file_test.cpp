@@ -7,6 +7,7 @@
 
 #include "core/error_of.h"
 #include "core/temporary_folder.h"
+#include "data/write_token_file.h"
 
 namespace slm {
 namespace {
@@ -59,7 +60,6 @@ TEST(TokenFile, WhatIsWrittenIsReadInBothWidths) {
     write_token_file(folder / "t.bin", ids, vocab_size);
     const TokenFile file(folder / "t.bin", vocab_size);
     EXPECT_EQ(read_all(file), std::vector<int64_t>(ids.begin(), ids.end()));
-    EXPECT_EQ(file.at(999), 65'699);
     std::vector<int64_t> range(3);
     file.copy(997, range);
     EXPECT_EQ(range, (std::vector<int64_t>{65'697, 65'698, 65'699}));
@@ -93,6 +93,7 @@ TEST(TokenFile, RefusesAHeaderThatIsWrongOrContradictsTheLength) {
     write_file_atomically(folder / "bad.bin", content);
     const auto error = error_of([&] { TokenFile(folder / "bad.bin", 10); });
     ASSERT_TRUE(error) << content.size() << " bytes";
+    EXPECT_EQ(message_of([&] { TokenReader(folder / "bad.bin", 10); }), error->what());
     EXPECT_EQ(error->code(), ExitCode::kData);
     EXPECT_TRUE(std::string(error->what()).starts_with((folder / "bad.bin").string() + ": ")) << error->what();
   }
@@ -102,9 +103,40 @@ TEST(TokenFile, AnIdOutsideTheVocabularyIsNamedWithItsPlace) {
   const TemporaryFolder folder;
   write_token_file(folder / "t.bin", std::vector<int32_t>{1, 2, 9, 4}, 10);
   const TokenFile file(folder / "t.bin", 9);
-  EXPECT_EQ(file.at(3), 4);
+  std::vector<int64_t> last(1);
+  file.copy(3, last);
+  EXPECT_EQ(last[0], 4);
   const std::string message = message_of([&] { read_all(file); });
   EXPECT_NE(message.find("token 2 is id 9, but the tokenizer's vocabulary has 9"), std::string::npos) << message;
+}
+
+TEST(TokenFile, IsReadInPiecesLikeAMap) {
+  const TemporaryFolder folder;
+  for (const int64_t vocab_size : {1000, 70'000}) {
+    std::vector<int32_t> ids(1000);
+    std::iota(ids.begin(), ids.end(), 0);
+    write_token_file(folder / "t.bin", ids, vocab_size);
+    const TokenReader reader(folder / "t.bin", vocab_size);
+    ASSERT_EQ(reader.size(), 1000);
+    std::vector<int32_t> piece(3);
+    reader.read(995, piece);
+    EXPECT_EQ(piece, (std::vector<int32_t>{995, 996, 997}));
+    const std::string message = message_of([&] { TokenReader(folder / "t.bin", 996).read(995, piece); });
+    EXPECT_NE(message.find("t.bin: token 996 is id 996"), std::string::npos) << message;
+  }
+}
+
+TEST(TokenFile, WithoutAHeaderIsReadWhereThatIsAskedFor) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "raw.bin", std::string("\x05\x00\x34\x12", 4));
+  const TokenReader reader(folder / "raw.bin", 65536, /*headerless=*/true);
+  std::vector<int32_t> ids(2);
+  reader.read(0, ids);
+  EXPECT_EQ(ids, (std::vector<int32_t>{5, 0x1234}));
+  EXPECT_NE(message_of([&] { TokenReader(folder / "raw.bin", 65536); }).find("too few"), std::string::npos);
+  write_file_atomically(folder / "odd.bin", "abc");
+  const std::string message = message_of([&] { TokenReader(folder / "odd.bin", 65536, true); });
+  EXPECT_NE(message.find("odd.bin: 3 bytes are no whole number of 16-bit ids"), std::string::npos) << message;
 }
 
 }  // namespace slm

@@ -6,6 +6,8 @@
 
 #include <vector>
 
+#include "data/text_error.h"
+
 namespace slm {
 namespace {
 
@@ -89,12 +91,33 @@ TEST(Utf8Streamer, AnUnfinishedCharacterAtTheEndIsReplaced) {
   EXPECT_EQ(stream({"a\xE2\x82"}), std::string("a") + replaced(1));
 }
 
-TEST(Utf8, LineAndColumnCountCharacters) {
+TEST(Utf8, TheCharacterThatTheEndLeavesUnfinishedIsNotWhole) {
+  const std::string text = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
+  std::vector<size_t> whole;
+  for (size_t length = 0; length <= text.size(); ++length) whole.push_back(whole_characters(text.substr(0, length)));
+  EXPECT_EQ(whole, (std::vector<size_t>{0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10}));
+  EXPECT_EQ(whole_characters("a\xFF"), 2u);  // wrong, and not unfinished
+}
+
+TEST(TextError, PlacesCountLinesAndCharacters) {
   const std::string text = "ab\n\xC3\xA9\xC3\xA9x";
-  EXPECT_EQ(line_and_column(text, 0), "1:1");
-  EXPECT_EQ(line_and_column(text, 2), "1:3");
-  EXPECT_EQ(line_and_column(text, 3), "2:1");
-  EXPECT_EQ(line_and_column(text, 7), "2:3");
+  const auto at = [&](size_t offset, const TextPlace& begin) {
+    const TextPlace place = place_of(text, offset, begin);
+    return std::vector<int64_t>{place.line, place.column, place.byte};
+  };
+  EXPECT_EQ(at(0, {}), (std::vector<int64_t>{1, 1, 0}));
+  EXPECT_EQ(at(2, {}), (std::vector<int64_t>{1, 3, 2}));
+  EXPECT_EQ(at(3, {}), (std::vector<int64_t>{2, 1, 3}));
+  EXPECT_EQ(at(7, {}), (std::vector<int64_t>{2, 3, 7}));
+  EXPECT_EQ(at(2, {5, 4, 100}), (std::vector<int64_t>{5, 6, 102}));
+  EXPECT_EQ(at(7, {5, 4, 100}), (std::vector<int64_t>{6, 3, 107}));
+}
+
+TEST(TextError, OfAPieceIsMovedToItsPlaceInTheWhole) {
+  const TextError second("t", {2, 3, 7}, "byte ", "!"), first("t", {1, 3, 2}, "byte ", "!");
+  EXPECT_STREQ(second.what(), "t:2:3: byte 7!");
+  EXPECT_STREQ(second.after({5, 4, 100}).what(), "t:6:3: byte 107!");
+  EXPECT_STREQ(first.after({5, 4, 100}).what(), "t:5:6: byte 102!");
 }
 
 }  // namespace slm

@@ -12,6 +12,7 @@
 #include "core/temporary_folder.h"
 #include "data/char_tokenizer.h"
 #include "data/stories/stories.h"
+#include "data/write_token_file.h"
 #include "evaluation/continuations.h"
 #include "evaluation/probe_scores.h"
 #include "model/golden.h"
@@ -38,7 +39,7 @@ TEST(Evaluate, AUniformModelNeedsTheLogarithmOfTheVocabulary) {
   std::vector<int32_t> ids;
   for (int32_t i = 0; i < 100; ++i) ids.push_back(i % 7);
   write_token_file(folder / "tokens.bin", ids, 7);
-  const TokenFile tokens(folder / "tokens.bin", 7);
+  const TokenStream tokens({{folder / "tokens.bin"}}, 7);
   const std::vector<int32_t> two_bytes_each(7, 2);
   const auto loaded = uniform_model(7, 8);
   std::vector<double> shares;
@@ -68,7 +69,7 @@ TEST(Evaluate, WithAStrideEveryTokenIsScoredOnceInItsWindow) {
   for (int32_t i = 0; i < kTokens; ++i) ids.push_back(i * i * 31 % 128);
   const TemporaryFolder folder;
   write_token_file(folder / "tokens.bin", ids, 128);
-  const TokenFile tokens(folder / "tokens.bin", 128);
+  const TokenStream tokens({{folder / "tokens.bin"}}, 128);
   double sum = 0;
   for (int64_t i = 1; i < kTokens; ++i) {
     // The first window holds the targets 1 .. 16, the next ones 6 new ones each, from a place that is a multiple of 6.

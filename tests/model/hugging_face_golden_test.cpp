@@ -119,6 +119,36 @@ TEST_P(HuggingFaceGolden, CachedLogitsMatchStepByStep) {
   }
 }
 
+// Where each row's documents begin, spread over its tokens.
+at::Tensor starts_of(const std::vector<std::vector<int64_t>>& rows, int64_t tokens) {
+  const auto starts = at::zeros({static_cast<int64_t>(rows.size()), tokens}, at::kLong);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    for (const int64_t start : rows[row]) {
+      starts[static_cast<int64_t>(row)].narrow(0, start, tokens - start).fill_(start);
+    }
+  }
+  return starts;
+}
+
+TEST_P(HuggingFaceGolden, IsolatedDocumentsAreAsEachAlone) {
+  const auto loaded = load();
+  const auto ids = golden()["input_ids"];
+  const int64_t tokens = ids.size(1);
+  std::vector<std::vector<int64_t>> documents = {{0, 5, 6}, {0, 3}, {0}, {0, 1, tokens - 1}};
+  documents.resize(static_cast<size_t>(ids.size(0)), {0, 2});
+  const auto logits = loaded.model->head(loaded.model->hidden(ids, {.document_starts = starts_of(documents, tokens)}));
+  for (int64_t row = 0; row < ids.size(0); ++row) {
+    auto ends = documents[static_cast<size_t>(row)];
+    ends.push_back(tokens);
+    for (size_t i = 0; i + 1 < ends.size(); ++i) {
+      const int64_t begin = ends[i], length = ends[i + 1] - begin;
+      const auto alone = loaded.model->logits(ids.narrow(0, row, 1).narrow(1, begin, length));
+      EXPECT_TRUE(close(logits.narrow(0, row, 1).narrow(1, begin, length), alone, 3e-5)) << row << " " << begin;
+    }
+  }
+  EXPECT_FALSE(close(logits, loaded.model->logits(ids), 1e-2));
+}
+
 TEST_P(HuggingFaceGolden, JoinedProjectionsEqualSeparateOnes) {
   const auto ids = golden()["input_ids"];
   const auto joined = load();

@@ -167,6 +167,34 @@ TEST_P(TrajectoryGolden, GradientCheckpointingGivesTheSameBits) {
   }
 }
 
+// The gradient of a step is the mean over its tokens, whichever documents they stand in.
+TEST_P(TrajectoryGolden, IsolatedDocumentsGiveTheGradientOfEachAlone) {
+  const auto inputs = golden()["inputs"][0], targets = golden()["targets"][0];
+  const int64_t rows = inputs.size(0), length = inputs.size(1), cut = 5;
+  auto whole = batch(inputs, targets);
+  for (int64_t i = 0; i < rows * length; ++i) whole.document_starts.push_back(i % length < cut ? 0 : cut);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype});
+    const auto gradient = [&](const Batch& one, int64_t micro_batch_size) {
+      accumulate_gradients(*loaded.model, *loaded.arena, one, {.micro_batch_size = micro_batch_size});
+      return loaded.arena->gradients().clone();
+    };
+    const auto part = [&](int64_t begin, int64_t tokens) {
+      const auto alone =
+          batch(inputs.narrow(1, begin, tokens).contiguous(), targets.narrow(1, begin, tokens).contiguous());
+      return gradient(alone, rows) * (static_cast<double>(tokens) / static_cast<double>(length));
+    };
+    const auto expected = part(0, cut) + part(cut, length - cut);
+    const double tolerance = dtype == at::kFloat ? 1e-6 : 0.02;
+    for (const int64_t micro : {1, 4}) EXPECT_TRUE(close(gradient(whole, micro), expected, tolerance)) << micro;
+    loaded.model->set_recompute(true);
+    EXPECT_TRUE(close(gradient(whole, 4), expected, tolerance));
+    auto joined = whole;
+    joined.document_starts.clear();
+    EXPECT_FALSE(close(gradient(joined, 4), expected, tolerance));
+  }
+}
+
 TEST_P(TrajectoryGolden, DropoutsMasksDoNotDependOnTheCutIntoMicroBatches) {
   const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
   const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});

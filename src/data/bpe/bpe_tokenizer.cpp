@@ -104,6 +104,16 @@ std::string_view BpeTokenizer::token_bytes(int32_t id) const {
   return model_.parts().tokens[static_cast<size_t>(id)];
 }
 
+// The pre-tokenizer cuts before a letter that begins a line.
+size_t BpeTokenizer::safe_cut(std::string_view text) const {
+  const auto reaches_over_line_end = [](const AddedToken& token) {
+    return !token.special && (token.lstrip || token.rstrip || token.content.find('\n') != token.content.npos);
+  };
+  const auto& tokens = added_tokens_.tokens();
+  if (pre_tokenizer_->adds_prefix_space() || std::any_of(tokens.begin(), tokens.end(), reaches_over_line_end)) return 0;
+  return pre_tokenizer_->last_cut(text);
+}
+
 bool BpeTokenizer::is_special(int32_t id) const {
   const auto& tokens = added_tokens_.tokens();
   const auto found = std::lower_bound(tokens.begin(), tokens.end(), id,

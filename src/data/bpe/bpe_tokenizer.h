@@ -39,6 +39,7 @@ class BpeTokenizer final : public Tokenizer {
 
   int64_t vocab_size() const override { return static_cast<int64_t>(model_.parts().tokens.size()); }
   std::string_view token_bytes(int32_t id) const override;
+  size_t safe_cut(std::string_view text) const override;
   bool is_special(int32_t id) const override;
   std::optional<int32_t> begin_of_text() const override { return begin_of_text_; }
   std::optional<int32_t> end_of_text() const override { return end_of_text_; }
