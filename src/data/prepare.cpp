@@ -276,6 +276,10 @@ PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, con
   return data;
 }
 
+bool is_prepared(const DataConfig& config, const fs::path& folder) {
+  return !find_staleness(read_data_record(record_path(folder)), config, find_inputs(config), folder);
+}
+
 int64_t count_bytes(std::span<const int32_t> token_bytes, std::span<const int64_t> ids) {
   int64_t bytes = 0;
   for (const int64_t id : ids) bytes += token_bytes[static_cast<size_t>(id)];

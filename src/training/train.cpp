@@ -8,7 +8,6 @@
 #include "model/model_tree.h"
 
 namespace slm {
-namespace {
 
 void describe_run(const TrainingSetup& setup) {
   const auto& shape = setup.loaded.model->config();
@@ -36,8 +35,6 @@ void describe_run(const TrainingSetup& setup) {
   log_info("memory planned: {}", describe(setup.memory));
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }
-
-}  // namespace
 
 TrainingOutcome train(const TrainingConfig& config, const std::string& config_text) {
   const StopSignals signals;
