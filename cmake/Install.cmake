@@ -19,6 +19,7 @@ install(EXPORT slm-targets NAMESPACE slm:: DESTINATION "${package_folder}")
 install(DIRECTORY src/ DESTINATION include/slm FILES_MATCHING PATTERN "*.h" PATTERN "cli" EXCLUDE
         PATTERN "with*_cuda" EXCLUDE)
 install(DIRECTORY configs DESTINATION share/slm)
+install(FILES docs/training_config.schema.json DESTINATION share/slm/docs)  # the configs name it
 
 configure_package_config_file(cmake/slm-config.cmake.in "${CMAKE_BINARY_DIR}/slm-config.cmake"
                               INSTALL_DESTINATION "${package_folder}" NO_SET_AND_CHECK_MACRO)

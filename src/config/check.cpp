@@ -168,6 +168,8 @@ std::vector<Contradiction> find_missing(const TrainingConfig& config) {
   };
   need(!config.output_dir.empty(), "output_dir", "the folder of the run");
   need(!config.data.train.empty(), "data.train", "files of .txt, .jsonl or .bin, or builtin:stories");
+  need(config.data.tokenizer != "bpe" || config.data.vocab_size, "data.vocab_size",
+       "the number of tokens of the tokenizer to be trained");
   if (!config.max_steps && !config.max_tokens && !config.epochs) {
     found.push_back({{"max_steps", "max_tokens", "epochs"}, "missing; expected one of max_steps, max_tokens, epochs"});
   }
@@ -197,6 +199,7 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
         "without model.rope_scaling");
   }
   add(!config.data.validation.empty(), "data.validation_fraction", "data.validation", "where data.validation is given");
+  add(config.data.tokenizer != "bpe", "data.vocab_size", "data.tokenizer", "unless data.tokenizer is bpe");
   const char* const early = "early_stopping_evals";
   const bool validates = !config.data.validation.empty() || config.data.validation_fraction > 0;
   add(config.eval_steps == 0, early, "eval_steps", "with eval_steps 0");

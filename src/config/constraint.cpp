@@ -26,12 +26,16 @@ std::string describe_bounds(const Constraint& c) {
 }  // namespace
 
 std::string describe_allowed(std::string_view type, const Constraint& constraint) {
-  if (!constraint.choices.empty()) return fmt::format("one of {}", fmt::join(constraint.choices, ", "));
+  const bool has_word = constraint.unset_word != Constraint{}.unset_word;
+  if (!constraint.choices.empty()) {
+    return fmt::format("one of {}{}", has_word ? constraint.unset_word + ", " : "",
+                       fmt::join(constraint.choices, ", "));
+  }
   std::string text(type);
   const auto bounds = describe_bounds(constraint);
   if (!bounds.empty()) text += fmt::format(", {}", bounds);
   if (constraint.non_empty) text += ", not empty";
-  if (constraint.unset_word != Constraint{}.unset_word) text = fmt::format("{} or {}", constraint.unset_word, text);
+  if (has_word) text = fmt::format("{} or {}", constraint.unset_word, text);
   return text;
 }
 

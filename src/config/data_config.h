@@ -36,6 +36,7 @@ struct DataConfig {
   std::vector<TextSource> train, validation;
   double validation_fraction = 0.1;
   std::string tokenizer = "char";
+  std::optional<int64_t> vocab_size;
   bool isolate_documents = false;
 
   template <class Visitor>
@@ -56,7 +57,10 @@ struct DataConfig {
             "validation is empty. builtin:stories has validation stories of its own.");
     v.field("tokenizer", tokenizer, NonEmpty{}, kFixed,
             "char (one token a character of the training and validation text; with init_from the tokenizer found "
-            "there), or the path of a tokenizer.json.");
+            "there), bpe (a byte-level BPE trained on the training text, of vocab_size tokens), or the path of a "
+            "tokenizer.json.");
+    v.field("vocab_size", vocab_size, AtLeast{257}, kFixed,
+            "Tokens of the tokenizer that is trained, with tokenizer bpe: the end of text, 256 bytes, and merges.");
     v.field("isolate_documents", isolate_documents, Any{}, kFixed,
             "Attention never leaves a token's own document, and positions count from its beginning (or the window's).");
   }

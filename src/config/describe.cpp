@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
+#include <iterator>
 
 #include "config/check.h"
 #include "config/constraint.h"
+#include "config/file_header.h"
 #include "config/keyed_visitor.h"
 #include "config/scalar.h"
-#include "config/suggest.h"
-#include "core/error.h"
 
 namespace slm {
 namespace {
@@ -84,48 +82,22 @@ class ListVisitor : public KeyedVisitor<ListVisitor> {
   std::string group_;
 };
 
-std::string block_of(const std::string& key) {
-  const auto dot = key.find('.');
-  return dot == std::string::npos ? "" : key.substr(0, dot);
+template <class Config>
+std::vector<FieldInfo> fields_of(Config config) {
+  ListVisitor visitor;
+  config.visit(visitor);
+  return visitor.fields;
 }
-
-std::string describe_resume(Resume resume) {
-  switch (resume) {
-    case Resume::kFixed:
-      return "fixed (a resumed run must have the same value)";
-    case Resume::kFree:
-      return "free (a resumed run may have another value)";
-    case Resume::kLength:
-      return "may grow under lr_scheduler_type constant and wsd, fixed under the others";
-  }
-  SLM_CHECK(false);
-  return {};
-}
-
-/// Text with a title wherever another group of fields begins.
-class GroupedText {
- public:
-  std::string text;
-
-  /// Whether `field` is the first of its group.
-  bool begin(const FieldInfo& field) {
-    if (field.group == group_) return false;
-    text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", field.group);
-    group_ = field.group;
-    return true;
-  }
-
- private:
-  std::string group_;
-};
 
 }  // namespace
 
-std::vector<FieldInfo> list_fields(const TrainingConfig& config) {
-  auto copy = config;
-  ListVisitor visitor;
-  copy.visit(visitor);
-  return visitor.fields;
+std::vector<FieldInfo> list_fields(const TrainingConfig& config) { return fields_of(config); }
+
+std::vector<FieldInfo> list_file_keys() {
+  auto fields = fields_of(FileHeader{});
+  auto more = list_fields(TrainingConfig{});
+  std::move(more.begin(), more.end(), std::back_inserter(fields));
+  return fields;
 }
 
 std::vector<std::string> config_keys() {
@@ -134,7 +106,20 @@ std::vector<std::string> config_keys() {
   return keys;
 }
 
-std::string print_config(const TrainingConfig& config) {
+std::string block_of(const std::string& key) {
+  const auto dot = key.find('.');
+  return dot == std::string::npos ? "" : key.substr(0, dot);
+}
+
+bool GroupedText::begin(const FieldInfo& field) {
+  if (field.group == group_) return false;
+  text += fmt::format("{}# {}\n", text.empty() ? "" : "\n", field.group);
+  group_ = field.group;
+  return true;
+}
+
+std::string print_config(const TrainingConfig& config, const std::map<std::string, std::string>& comments) {
+  constexpr size_t kCommentColumn = 40;
   std::map<std::string, std::string> unused;
   for (const auto& found : find_unused(config)) unused[found.keys[0]] = found.text;
   GroupedText out;
@@ -144,28 +129,13 @@ std::string print_config(const TrainingConfig& config) {
     const auto name = block.empty() ? field.key : field.key.substr(block.size() + 1);
     const auto indent = block.empty() ? "" : "  ";
     const auto found = unused.find(field.key);
-    out.text += found == unused.end() ? fmt::format("{}{}: {}\n", indent, name, field.value)
-                                      : fmt::format("{}# {}: {}\n", indent, name, found->second);
-  }
-  return out.text;
-}
-
-std::string explain(std::string_view key) {
-  const auto fields = list_fields(TrainingConfig{});
-  const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.key == key; });
-  if (field == fields.end()) {
-    const auto near = nearest_key(key, config_keys());
-    fail(ExitCode::kUsage, "{}: unknown key{}", key, near ? fmt::format("; did you mean {}?", *near) : "");
-  }
-  return fmt::format("{}\n  {}\n  allowed: {}\n  default: {}\n  resume:  {}\n", field->key, field->doc,
-                     describe_allowed(field->type, field->constraint), field->value, describe_resume(field->resume));
-}
-
-std::string explain_all() {
-  GroupedText out;
-  for (const auto& field : list_fields(TrainingConfig{})) {
-    out.begin(field);
-    out.text += fmt::format("{} ({}): {}\n", field.key, field.value, field.doc);
+    auto line = found == unused.end() ? fmt::format("{}{}: {}", indent, name, field.value)
+                                      : fmt::format("{}# {}: {}", indent, name, found->second);
+    const auto comment = comments.find(field.key);
+    if (found == unused.end() && comment != comments.end()) {
+      line = fmt::format("{:<{}}  # {}", line, kCommentColumn, comment->second);
+    }
+    out.text += line + '\n';
   }
   return out.text;
 }

@@ -1,8 +1,8 @@
-// A config as text: printed, explained, compared.
+// A config as a list of fields and as text: printed, compared.
 #pragma once
 
+#include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "config/field.h"
@@ -24,17 +24,30 @@ struct FieldInfo {
 /// Every field in the order of the structs, with the values of `config`.
 std::vector<FieldInfo> list_fields(const TrainingConfig& config);
 
-/// All dotted keys, in the order of the structs.
+/// Every key that a file may hold: those of its header (`base`), then all fields with their defaults.
+std::vector<FieldInfo> list_file_keys();
+
+/// All dotted keys of a config, in the order of the structs.
 std::vector<std::string> config_keys();
 
-/// YAML that loads to an equal config; a field that has no effect beside the others stands there as a comment.
-std::string print_config(const TrainingConfig& config);
+/// "model" of model.n_layers; empty for a key of the run's own.
+std::string block_of(const std::string& key);
 
-/// Type, default, allowed values, resume rule and meaning of one key. Error (kUsage) with the nearest key otherwise.
-std::string explain(std::string_view key);
+/// YAML that loads to an equal config; a field that has no effect beside the others stands there as a comment. What
+/// `comments` says of a key follows its value; one line each.
+std::string print_config(const TrainingConfig& config, const std::map<std::string, std::string>& comments = {});
 
-/// A line for each key, under the titles of its group.
-std::string explain_all();
+/// Text with a title wherever another group of fields begins.
+class GroupedText {
+ public:
+  std::string text;
+
+  /// Whether `field` is the first of its group, whose title is then written.
+  bool begin(const FieldInfo& field);
+
+ private:
+  std::string group_;
+};
 
 /// Where two configs differ.
 struct FieldDifference {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "core/error.h"
 
@@ -13,11 +12,16 @@ std::string Location::text() const { return line == 0 ? origin : fmt::format("{}
 
 void Problems::add(const Location& at, std::string_view text) { found_.push_back({at, std::string(text)}); }
 
+std::tuple<size_t, int, int> Problems::order_of(const Problem& problem) const {
+  const auto& at = problem.at;
+  const auto file = std::find(files_.begin(), files_.end(), at.origin) - files_.begin();
+  return {static_cast<size_t>(file), at.line, at.column};  // an override is in none of the files, so it comes last
+}
+
 void Problems::raise() const {
   auto sorted = found_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Problem& a, const Problem& b) {
-    return std::tuple(a.at.line == 0, a.at.line, a.at.column) < std::tuple(b.at.line == 0, b.at.line, b.at.column);
-  });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [&](const Problem& a, const Problem& b) { return order_of(a) < order_of(b); });
   std::string message;
   for (const auto& problem : sorted) {
     if (!message.empty()) message += '\n';

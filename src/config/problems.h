@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace slm {
@@ -18,9 +19,11 @@ struct Location {
 
 class Problems {
  public:
+  /// Files are reported in the order in which they begin here.
+  void begin_file(const std::string& origin) { files_.push_back(origin); }
   void add(const Location& at, std::string_view text);
   bool empty() const { return found_.empty(); }
-  /// Throws one `Error` (kUsage) with a line for each problem: those of the file by place, then those of overrides.
+  /// Throws one `Error` (kUsage) with a line for each problem: those of files by place, then those of overrides.
   [[noreturn]] void raise() const;
 
  private:
@@ -28,6 +31,10 @@ class Problems {
     Location at;
     std::string text;
   };
+  /// Where a problem stands among the others.
+  std::tuple<size_t, int, int> order_of(const Problem& problem) const;
+
+  std::vector<std::string> files_;
   std::vector<Problem> found_;
 };
 

@@ -13,6 +13,12 @@ std::string_view block_of(std::string_view key) {
   return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
 }
 
+/// edit_distance, or something larger than `limit` where it is larger: lengths alone tell most names apart.
+int distance_up_to(std::string_view a, std::string_view b, int limit) {
+  const auto difference = static_cast<int>(std::max(a.size(), b.size()) - std::min(a.size(), b.size()));
+  return difference > limit ? difference : edit_distance(a, b);
+}
+
 std::string_view leaf_of(std::string_view key) { return key.substr(key.rfind('.') + 1); }
 
 }  // namespace
@@ -38,7 +44,7 @@ std::optional<std::string> nearest_name(std::string_view name, std::span<const s
   std::optional<std::string> best;
   int best_distance = allowed_distance(name) + 1;
   for (const auto& candidate : names) {
-    const int distance = edit_distance(name, candidate);
+    const int distance = distance_up_to(name, candidate, best_distance);
     if (distance < best_distance) {
       best = candidate;
       best_distance = distance;
@@ -55,7 +61,8 @@ std::optional<std::string> nearest_key(std::string_view key, std::span<const std
   int best_score = 2 * allowed_distance(leaf) + 2;
   for (const auto& candidate : keys) {
     const bool elsewhere = block_of(candidate) != block_of(key);
-    const int score = 2 * edit_distance(leaf, leaf_of(candidate)) + elsewhere;
+    const int score = std::min(2 * distance_up_to(leaf, leaf_of(candidate), best_score / 2) + elsewhere,
+                               2 * distance_up_to(key, candidate, best_score / 2));  // a dot may be wrong as well
     if (score < best_score) {
       best = candidate;
       best_score = score;

@@ -1,8 +1,8 @@
 // TrainingConfig: everything that a person decides about a run. The run's own keys are flat, `model:` and `data:` are
 // blocks, because they travel apart from the run.
 //
-// Each struct lists its fields once, in `visit`; YAML, overrides, the printed config, `slm config explain` and the
-// rules of resuming are visitors over that list. A visitor has
+// Each struct lists its fields once, in `visit`; YAML, overrides, the printed config, `slm config explain`, the
+// JSON Schema, docs/configuration.md and the rules of resuming are visitors over that list. A visitor has
 //   group(title)                               fields that follow belong together
 //   field(name, member, constraint, resume, doc)
 //   block(name, struct, doc)                   visits the struct's fields under `name.`
@@ -74,8 +74,7 @@ struct TrainingConfig {
             "in another order, so a resumed run has other bits.");
     v.field("threads", threads, AutoOr{Between{1, 4096}}, kFree,
             "CPU threads; auto: one a core that the process may use. Another number of threads adds up in another "
-            "order, so a resumed run "
-            "has other bits.");
+            "order, so a resumed run has other bits.");
     v.field(
         "dtype", dtype, AutoOr{OneOf{"float32", "bfloat16"}}, kFixed,
         "What the matrices compute in; weights, moments and sums are float32 all the same. auto: bfloat16 where the "
@@ -95,10 +94,11 @@ struct TrainingConfig {
   void visit_length_and_batch(Visitor& v) {
     using enum Resume;
     v.group("Length: exactly one of these");
-    v.field("max_steps", max_steps, Between{1, 1e12}, kLength, "Optimizer steps.");
-    v.field("max_tokens", max_tokens, Between{1, 1e18}, kLength, "Training tokens, rounded up to whole steps.");
+    v.field("max_steps", max_steps, Between{1, 1e12}, kLength, "Optimizer steps; instead of max_tokens or epochs.");
+    v.field("max_tokens", max_tokens, Between{1, 1e18}, kLength,
+            "Training tokens, rounded up to whole steps; instead of max_steps or epochs.");
     v.field("epochs", epochs, Between{1, 1e9}, kLength,
-            "Passes over the training tokens, rounded down to whole steps.");
+            "Passes over the training tokens, rounded down to whole steps; instead of max_steps or max_tokens.");
 
     v.group("Batch");
     v.field("micro_batch_size", micro_batch_size, Between{1, ModelConfig::kMaxSize}, kFixed,

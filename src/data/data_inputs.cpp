@@ -42,11 +42,11 @@ std::vector<DataInputs::Stream> training_streams(const DataConfig& config, std::
 }
 
 std::optional<Source> find_tokenizer(const DataConfig& config) {
-  if (config.tokenizer == kCharacterTokenizer) return std::nullopt;
+  if (config.tokenizer == kCharacterTokenizer || config.tokenizer == kTrainedTokenizer) return std::nullopt;
   std::error_code error;
   if (!std::filesystem::exists(config.tokenizer, error)) {
-    fail(ExitCode::kData, "data.tokenizer: {}: there is no such file; expected {} or the path of a tokenizer.json",
-         config.tokenizer, kCharacterTokenizer);
+    fail(ExitCode::kData, "data.tokenizer: {}: there is no such file; expected {}, {} or the path of a tokenizer.json",
+         config.tokenizer, kCharacterTokenizer, kTrainedTokenizer);
   }
   return Source{SourceKind::kText, config.tokenizer};
 }

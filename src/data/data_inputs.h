@@ -12,6 +12,7 @@
 namespace slm {
 
 inline constexpr std::string_view kCharacterTokenizer = "char";
+inline constexpr std::string_view kTrainedTokenizer = "bpe";
 
 struct DataInputs {
   struct Input {

@@ -30,6 +30,10 @@ struct ToJson {
   void field(const char* name, const T& value, const Rest&...) {
     json[name] = value;
   }
+  template <class T, class... Rest>
+  void field(const char* name, const std::optional<T>& value, const Rest&...) {
+    if (value) json[name] = *value;
+  }
   template <class... Rest>
   void field(const char* name, const std::vector<TextSource>& sources, const Rest&...) {
     json[name] = Json::array();

@@ -22,6 +22,7 @@
 #include "data/standard_input.h"
 #include "data/stories/stories.h"
 #include "data/tokenize_streams.h"
+#include "data/train_tokenizer.h"
 #include "data/validation_split.h"
 
 namespace slm {
@@ -196,12 +197,18 @@ class Preparation {
                 .shard_tokens = settings_.shard_tokens.value_or(kShardTokens),
                 .streams = {},
                 .position = {}};
-    tokenizer_ = inputs_.tokenizer ? load_tokenizer(inputs_.tokenizer->path)
-                                   : make_character_tokenizer(inputs_, threads_of(settings_));
+    tokenizer_ = make_tokenizer();
     journal_.tokenizer_sha256 = tokenizer_->hash();
     place_.start_anew();
     write_file_atomically(place_.new_tokenizer(), tokenizer_->to_json());
     write_file_atomically(place_.journal(), format_journal(journal_));
+  }
+
+  std::shared_ptr<const Tokenizer> make_tokenizer() const {
+    if (inputs_.tokenizer) return load_tokenizer(inputs_.tokenizer->path);
+    const int threads = threads_of(settings_);
+    if (config_.tokenizer == kTrainedTokenizer) return train_tokenizer(inputs_, config_.vocab_size.value(), threads);
+    return make_character_tokenizer(inputs_, threads);
   }
 
   DataRecord make_record() const {
@@ -320,6 +327,11 @@ PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, con
   }
   check_lengths(*record, sequence_length);
   return open_data(config, *record, place);
+}
+
+bool is_prepared(const DataConfig& config, const fs::path& folder) {
+  const PrepareFolder place(folder);
+  return !find_staleness(read_data_record(place.record()), config, find_inputs(config), place, {});
 }
 
 int64_t count_bytes(std::span<const int32_t> token_bytes, std::span<const int64_t> ids) {

@@ -51,6 +51,9 @@ struct PrepareSettings {
 PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, const std::filesystem::path& folder,
                           const PrepareSettings& settings = {});
 
+/// Whether prepare_data would find the folder up to date. Errors as of prepare_data for sources that are missing.
+bool is_prepared(const DataConfig& config, const std::filesystem::path& folder);
+
 /// Bytes of text that the ids stand for: what a loss over them is divided by to get bits per byte.
 int64_t count_bytes(std::span<const int32_t> token_bytes, std::span<const int64_t> ids);
 

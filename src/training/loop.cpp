@@ -24,6 +24,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 bool due(int64_t step, int64_t every, int64_t last) { return step == last || (every > 0 && step % every == 0); }
 
+}  // namespace
+
 BatchLoader make_loader(const TrainingSetup& setup) {
   std::vector<std::shared_ptr<const TokenStream>> parts;
   for (const auto& part : setup.data.train) parts.push_back(part.tokens);
@@ -35,7 +37,11 @@ BatchLoader make_loader(const TrainingSetup& setup) {
                         .threads = kReadingThreads}};
 }
 
-}  // namespace
+StepSettings step_settings(const TrainingConfig& config, int64_t step) {
+  return {.micro_batch_size = *config.micro_batch_size,
+          .max_grad_norm = config.max_grad_norm,
+          .dropout = {.p = config.model.dropout, .seed = static_cast<uint64_t>(config.seed), .step = step}};
+}
 
 TrainingLoop::TrainingLoop(TrainingSetup& setup)
     : setup_(setup),
@@ -90,11 +96,8 @@ void TrainingLoop::one_step() {
   const auto batch = loader_.next();
   std::optional<LayerNorms> norms;
   if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena);
-  const StepSettings settings{
-      .micro_batch_size = *config_.micro_batch_size,
-      .max_grad_norm = config_.max_grad_norm,
-      .dropout = {.p = config_.model.dropout, .seed = static_cast<uint64_t>(config_.seed), .step = progress_.step}};
-  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate, settings);
+  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate,
+                                 step_settings(config_, progress_.step));
   ++progress_.step;
   progress_.tokens += result.tokens;
   progress_.next_window = loader_.next_window();

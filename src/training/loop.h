@@ -21,6 +21,12 @@ struct TrainingOutcome {
   std::optional<std::filesystem::path> checkpoint;  // the last one
 };
 
+/// The batches of the run, from the one that its next step takes.
+BatchLoader make_loader(const TrainingSetup& setup);
+
+/// How the run computes the step with this number, from 0.
+StepSettings step_settings(const TrainingConfig& config, int64_t step);
+
 class TrainingLoop {
  public:
   explicit TrainingLoop(TrainingSetup& setup);

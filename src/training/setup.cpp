@@ -100,6 +100,13 @@ DataConfig data_with_tokenizer_of(const std::filesystem::path& folder, DataConfi
   return data;
 }
 
+PreparedData prepare(const TrainingConfig& config, const DataConfig& data, const RunFolder& folder,
+                     const std::optional<std::filesystem::path>& scratch) {
+  const bool elsewhere = scratch && !is_prepared(data, folder.data());
+  return prepare_data(data, *config.model.max_sequence_length, elsewhere ? *scratch : folder.data(),
+                      {.threads = static_cast<int>(*config.threads), .shard_tokens = {}});
+}
+
 void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
   if (!model.vocab_size) model.vocab_size = tokenizer.vocab_size();
   if (*model.vocab_size < tokenizer.vocab_size()) {
@@ -179,7 +186,7 @@ MixtureCursor training_cursor(const TrainingConfig& config, const PreparedData& 
   return {parts, *config.model.max_sequence_length, static_cast<uint64_t>(*config.data_seed)};
 }
 
-TrainingSetup set_up_training(TrainingConfig config) {
+TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::filesystem::path>& scratch) {
   set_threads(config);
   const auto device = set_device(config);
   TrainingSetup setup{.config = std::move(config),
@@ -201,8 +208,7 @@ TrainingSetup set_up_training(TrainingConfig config) {
   if (parent) take_model_of(*parent, c.model);
   resolve_defaults(c);
   const auto frozen = parameters_to_freeze(c);
-  setup.data = prepare_data(parent ? data_with_tokenizer_of(*parent, c.data) : c.data, *c.model.max_sequence_length,
-                            setup.folder.data(), {.threads = static_cast<int>(*c.threads), .shard_tokens = {}});
+  setup.data = prepare(c, parent ? data_with_tokenizer_of(*parent, c.data) : c.data, setup.folder, scratch);
   take_vocabulary_of(*setup.data.tokenizer, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);

@@ -3,7 +3,9 @@
 
 #include <c10/core/Device.h>
 
+#include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "checkpoint/model_folder.h"
 #include "config/training_config.h"
@@ -37,8 +39,10 @@ struct TrainingSetup {
 MixtureCursor training_cursor(const TrainingConfig& config, const PreparedData& data);
 
 /// Checks, prepares the data, resolves the config, builds the model and fills it: from the checkpoint that is resumed,
-/// from init_from, or at random. Writes nothing but the prepared data. Errors as of each part; kOutOfMemory where the
-/// planned memory is larger than what the device has left.
-TrainingSetup set_up_training(TrainingConfig config);
+/// from init_from, or at random. Writes nothing but the prepared data; given a `scratch` folder, data that the run's
+/// folder does not hold is prepared there. Errors as of each part; kOutOfMemory where the planned memory is larger than
+/// what the device has left.
+TrainingSetup set_up_training(TrainingConfig config,
+                              const std::optional<std::filesystem::path>& scratch = std::nullopt);
 
 }  // namespace slm

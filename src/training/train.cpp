@@ -8,7 +8,6 @@
 #include "model/model_tree.h"
 
 namespace slm {
-namespace {
 
 void describe_mixture(const TrainingSetup& setup) {
   const auto cursor = training_cursor(setup.config, setup.data);
@@ -48,8 +47,6 @@ void describe_run(const TrainingSetup& setup) {
   describe_mixture(setup);
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }
-
-}  // namespace
 
 TrainingOutcome train(const TrainingConfig& config, const std::string& config_text) {
   const StopSignals signals;

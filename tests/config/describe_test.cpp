@@ -225,25 +225,12 @@ TEST(ConfigDiff, NamesTheFieldsThatDifferAndBothValues) {
   EXPECT_EQ(differences[1].right, "0.0006000000000000001");
 }
 
-TEST(ConfigExplain, SaysTypeDefaultRangeAndResumeRule) {
-  EXPECT_EQ(explain("adam_beta2"),
-            "adam_beta2\n"
-            "  Decay of the squared gradient's running mean.\n"
-            "  allowed: a number, at least 0 and below 1\n"
-            "  default: 0.95\n"
-            "  resume:  fixed (a resumed run must have the same value)\n");
-  EXPECT_EQ(message_of([] { explain("n_layer"); }), "n_layer: unknown key; did you mean model.n_layers?");
-}
-
-TEST(ConfigExplain, EveryFieldIsExplainedInSentences) {
-  for (const auto& field : list_fields(TrainingConfig{})) EXPECT_TRUE(field.doc.ends_with(".")) << field.key;
-}
-
-TEST(ConfigExplain, TheListHasEveryKeyOnce) {
-  const auto keys = config_keys();
-  EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
-  const auto text = explain_all();
-  for (const auto& key : keys) EXPECT_NE(text.find("\n" + key + " ("), std::string::npos) << key;
+TEST(ConfigPrint, CommentsFollowTheirValuesAndChangeNothing) {
+  const auto config = parse_with("seed: 5\nlr_scheduler_type: constant\n");
+  const auto text = print_config(config, {{"seed", "a.yaml:9"}, {"min_lr_ratio", "default"}});
+  EXPECT_NE(text.find("\nseed: 5                                   # a.yaml:9\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n# min_lr_ratio: has no effect with lr_scheduler_type constant\n"), std::string::npos);
+  EXPECT_EQ(first_difference(parse_training_config(text, "printed"), config), "none");
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class ByteTokenizer final : public Tokenizer {
   std::string to_json() const override { return "{}"; }
 
  private:
-  std::vector<int32_t> encode_text(std::string_view text, std::string_view) const override {
+  std::vector<int32_t> encode_text(std::string_view text, std::string_view, const EncodeOptions&) const override {
     std::vector<int32_t> ids;
     for (const char c : text) ids.push_back(static_cast<uint8_t>(c));
     return ids;

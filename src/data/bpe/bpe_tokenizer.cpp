@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "data/bpe/json_fields.h"
 #include "data/bpe/model_json.h"
-#include "data/utf8.h"
+#include "data/text_error.h"
 
 namespace slm {
 namespace {
@@ -126,14 +126,14 @@ void BpeTokenizer::refuse_missing_bytes(std::string_view section, std::string_vi
   const auto missing = std::find_if(section.begin(), section.end(),
                                     [&](char byte) { return !model_.has_byte(static_cast<uint8_t>(byte)); });
   if (missing == section.end()) return;
-  std::string place(origin);
-  if (added_tokens_.normalizer().changes_nothing()) {  // otherwise the section is no part of the text
-    place += ":" + line_and_column(text, static_cast<size_t>(&*missing - text.data()));
+  const auto byte = fmt::format("byte 0x{:02X}", static_cast<uint8_t>(*missing));
+  const std::string advice =
+      " is not in the tokenizer's vocabulary, which lacks some bytes; remove it or use a tokenizer with all 256";
+  if (!added_tokens_.normalizer().changes_nothing()) {  // the section is no part of the text then
+    fail(ExitCode::kData, "{}: {}{}", origin, byte, advice);
   }
-  fail(ExitCode::kData,
-       "{}: byte 0x{:02X} is not in the tokenizer's vocabulary, which lacks some bytes; remove it or use a tokenizer "
-       "with all 256",
-       place, static_cast<uint8_t>(*missing));
+  const auto offset = static_cast<size_t>(&*missing - text.data());
+  throw TextError(std::string(origin), place_of(text, offset), byte + " (number ", ")" + advice);
 }
 
 std::vector<TextSection> BpeTokenizer::cut(std::string_view text, std::string_view origin, bool recognize_special,
