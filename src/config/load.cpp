@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "config/base_chain.h"
 #include "config/check.h"
 #include "config/decode.h"
@@ -96,7 +99,8 @@ LoadedConfig load_text(std::string_view yaml, const std::string& origin, std::sp
   loaded.written = as_written(chain, overrides);
   GivenValues given(origin, problems);
   if (!chain.complete) given.mark_all_unreadable();
-  for (auto file = chain.files.rbegin(); file != chain.files.rend(); ++file) given.add_file(std::move(file->root));
+  std::reverse(chain.files.begin(), chain.files.end());  // what a file is based on comes before it
+  for (auto& file : chain.files) given.add_file(std::move(file.root));
   for (const auto& text : overrides) given.add_override(text);
 
   ReadVisitor reader(given, problems);
