@@ -33,8 +33,7 @@ OrderedJson frame() {
           {"model", std::move(model)}};
 }
 
-constexpr uint8_t kAscii = 0x80;          // bytes below it are characters
-constexpr size_t kCodePoints = 0x110000;  // of Unicode
+constexpr uint8_t kAscii = 0x80;  // bytes below it are characters
 
 std::string shorten(std::string text) {
   constexpr size_t kShown = 60;
@@ -179,8 +178,14 @@ std::string CharTokenizer::to_json() const {
 size_t CharTokenizer::safe_cut(std::string_view text) const { return whole_characters(text); }
 
 void collect_characters(std::string_view text, std::string_view origin, std::set<char32_t>& code_points) {
-  std::vector<bool> seen(kCodePoints);
-  for_each_character(text, origin, [&](char32_t code_point, size_t) { seen[code_point] = true; });
+  std::array<bool, kAscii> seen{};  // most characters of most texts, at no cost
+  for_each_character(text, origin, [&](char32_t code_point, size_t) {
+    if (code_point < kAscii) {
+      seen[code_point] = true;
+    } else {
+      code_points.insert(code_point);
+    }
+  });
   for (size_t code_point = 0; code_point < seen.size(); ++code_point) {
     if (seen[code_point]) code_points.insert(static_cast<char32_t>(code_point));
   }

@@ -123,11 +123,17 @@ std::string describe_time(TrainingSetup& setup, bool takes_steps) {
       format_duration(left * flops / speed), flops / speed, speed / 1e9, kNotCounted);
 }
 
+int64_t training_tokens(const TrainingSetup& setup) {
+  int64_t tokens = 0;
+  for (const auto& part : setup.data.train) tokens += part.tokens->size();
+  return tokens;
+}
+
 std::string describe_data(const TrainingSetup& setup, bool was_prepared) {
   const auto& data = setup.data;
   const auto validation = data.validation ? fmt::format("{} of validation", data.validation->size()) : "no validation";
   return fmt::format(
-      "{} tokens of training, {}; vocabulary {}; {}", data.train->size(), validation, data.tokenizer->vocab_size(),
+      "{} tokens of training, {}; vocabulary {}; {}", training_tokens(setup), validation, data.tokenizer->vocab_size(),
       was_prepared
           ? "prepared in " + data.folder.string()
           : fmt::format("not prepared in {} yet, so counted in a temporary folder", setup.folder.data().string()));
@@ -139,8 +145,7 @@ std::string describe_steps(const TrainingSetup& setup) {
   const auto from = setup.progress.step > 0 ? fmt::format(", from step {} on", setup.progress.step) : "";
   return fmt::format("{} of {} tokens ({} micro-batches of {} windows of {}){}: {:.3g} tokens, {:.2f} passes over them",
                      setup.total_steps, tokens_of_step(setup), *c.gradient_accumulation_steps, *c.micro_batch_size,
-                     *c.model.max_sequence_length, from, tokens,
-                     tokens / static_cast<double>(setup.data.train->size()));
+                     *c.model.max_sequence_length, from, tokens, tokens / static_cast<double>(training_tokens(setup)));
 }
 
 std::string describe_memory(const TrainingSetup& setup) {

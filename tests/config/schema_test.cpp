@@ -59,7 +59,7 @@ TEST(ConfigSchema, SaysWhatTheConstraintSays) {
   EXPECT_EQ(schema_of("device")["enum"], nlohmann::json({"auto", "cpu", "cuda", nullptr}));
   EXPECT_EQ(schema_of("threads")["anyOf"][0]["const"], "auto");
   EXPECT_EQ(schema_of("threads")["anyOf"][1]["maximum"], 4096);
-  EXPECT_EQ(schema_of("data.train")["items"]["minLength"], 1);
+  EXPECT_EQ(schema_of("data.train")["anyOf"][0]["minLength"], 1);
 }
 
 TEST(ConfigSchema, TheFileInDocsIsWhatTheProgramPrints) {

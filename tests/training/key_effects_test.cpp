@@ -28,8 +28,8 @@ struct KeyEffect {
   bool refused = false;  // one of the two ends with an error, which is the effect
 };
 
-// In values, FIXTURE is a tokenizer of other characters, and below the test's folder OTHER is another text, TRAINED a
-// run that is done, and FOLDER a folder that does not exist.
+// In values, FIXTURE is a tokenizer of other characters, and below the test's folder OTHER is another text, DOCUMENTS
+// are many, TRAINED a run that is done, and FOLDER a folder that does not exist.
 std::vector<KeyEffect> key_effects() {
   const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "max_steps=6", "wsd_decay_steps=4"};
   const std::vector<std::string> llama3{"model.rope_scaling=llama3", "model.rope_original_max_position_embeddings=16"};
@@ -73,6 +73,8 @@ std::vector<KeyEffect> key_effects() {
       {"data.validation", "", "OTHER"},
       {"data.validation_fraction", "", "0.5"},
       {"data.tokenizer", "char", "FIXTURE"},
+      {"data.vocab_size", "260", "270", {"data.tokenizer=bpe"}},
+      {"data.isolate_documents", "false", "true", {"data.train=DOCUMENTS"}},
       {"max_steps", "3", "2"},
       {"max_tokens", "64", "128", {"max_steps=null"}},
       {"epochs", "1", "2", {"max_steps=null"}},
@@ -140,13 +142,16 @@ Traces traces_of(const fs::path& folder) {
 class KeyEffects : public testing::Test {
  protected:
   KeyEffects() {
-    std::string text, other;
+    std::string text, other, documents;
     for (int i = 0; i < 12; ++i) {
       text += "It was the best of times, it was the worst of times, it was the age of wisdom.\n";
       other += "One was the season of light; one was the season of darkness.\n";
+      documents += R"({"text": "it was the epoch of belief"})"
+                   "\n";
     }
     write_file_atomically(inputs_ / "text.txt", text);
     write_file_atomically(inputs_ / "other.txt", other);
+    write_file_atomically(inputs_ / "documents.jsonl", documents);
     SLM_CHECK(!run({"output_dir=" + (inputs_ / "trained").string()}).contains("error"));
   }
 
@@ -173,6 +178,7 @@ class KeyEffects : public testing::Test {
     const std::map<std::string, fs::path> places = {
         {"FIXTURE", fs::path(SLM_SOURCE_DIR) / "tests/data/fixtures/shakespeare_tokenizer.json"},
         {"OTHER", inputs_ / "other.txt"},
+        {"DOCUMENTS", inputs_ / "documents.jsonl"},
         {"TRAINED", inputs_ / "trained"},
         {"FOLDER", folder / "elsewhere"}};
     for (const auto& [name, place] : places) {
