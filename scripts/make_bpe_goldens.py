@@ -101,8 +101,9 @@ def trained_golden(generator):
                for alphabet in ("etaoin", "приветмир", "中文字符串", "नमस्ते", "123", "😀👍") for _ in range(30)]
     some = lambda words, count: " ".join(generator.choices(words, k=count))
     mixed = [some(scripts, 60) + generator.choice(["\n", "\n\n", "!\n", "  \n"]) for _ in range(10)]
+    text_of_a_merge = next(a + b for a, b in train(mixed, 400)["merges"] if (a + b).isascii() and (a + b).isalnum())
     return {"cases": [train([some(letters, 500)], 800), train(mixed, 600), train(mixed, 600, llama3=True),
-                      train(mixed, 400, special=["<|endoftext|>", "12"]), train([some(letters, 40)], 3000)]}
+                      train(mixed, 400, special=["<|endoftext|>", text_of_a_merge]), train([some(letters, 40)], 3000)]}
 
 
 def main():

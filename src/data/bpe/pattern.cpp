@@ -34,13 +34,17 @@ T* checked(T* pointer) {
 struct Workspace {
   // Grows to its largest only under patterns that nest deeply.
   static constexpr size_t kStackBytes = 32 << 10, kLargestStackBytes = 16 << 20;
+  static constexpr uint32_t kInterpreterKilobytes = 256 << 10;
 
   Owned<pcre2_match_data_8, pcre2_match_data_free_8> data{checked(pcre2_match_data_create_8(1, nullptr))};
   Owned<pcre2_jit_stack_8, pcre2_jit_stack_free_8> stack{
       checked(pcre2_jit_stack_create_8(kStackBytes, kLargestStackBytes, nullptr))};
   Owned<pcre2_match_context_8, pcre2_match_context_free_8> context{checked(pcre2_match_context_create_8(nullptr))};
 
-  Workspace() { pcre2_jit_stack_assign_8(context.get(), nullptr, stack.get()); }
+  Workspace() {
+    pcre2_jit_stack_assign_8(context.get(), nullptr, stack.get());
+    pcre2_set_heap_limit_8(context.get(), kInterpreterKilobytes);
+  }
 };
 
 pcre2_code_8* compile(const std::string& pattern, const std::string& where) {

@@ -86,6 +86,7 @@ void WordCounts::grow() {
 }
 
 WordCounts count_words(std::string_view text, const PreTokenizer& pre_tokenizer, int threads) {
+  SLM_CHECK(threads > 0);
   Blocks blocks(text, pre_tokenizer);
   std::vector<WordCounts> counts(static_cast<size_t>(threads));
   std::vector<std::exception_ptr> failures(counts.size());
