@@ -9,6 +9,7 @@ greedy text are compared exactly, logits within TOLERANCE for logits of up to TY
 it), in proportion above.
 So are several prompts side by side, with a repetition penalty too; the loss over overlapping windows with the loop of
 transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices.
+Last, TensorBoard's reader shows the numbers of a run that slm made (check_with_tensorboard.py).
 """
 import argparse
 import json
@@ -27,6 +28,8 @@ import torch
 import transformers
 from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config,
                           Qwen3Config)
+
+from check_with_tensorboard import check_tensorboard
 
 transformers.logging.disable_progress_bar()
 
@@ -287,6 +290,7 @@ def main():
             folder = pathlib.Path(scratch) / ("trained_" + name.replace(" ", "_"))
             name = f"{name} trained by slm"
             checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
+        checks.group("TensorBoard", check_tensorboard, run_slm, slm, pathlib.Path(scratch) / "watched")
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")

@@ -49,7 +49,7 @@ struct TrainingConfig {
   int64_t logging_steps = 10, eval_steps = 250, eval_batches = 0, save_steps = 500, save_total_limit = 3;
   std::optional<int64_t> early_stopping_evals;
   int64_t sample_steps = 0, layer_norms_steps = 0;
-  std::vector<std::string> sample_prompts;
+  std::vector<std::string> sample_prompts, report_to = {"jsonl"};
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -171,3 +171,6 @@ struct TrainingConfig {
 };
 
 }  // namespace slm
+    v.field("report_to", report_to, OneOf{"jsonl", "tensorboard"}, kFree,
+            "Where the run's numbers go: jsonl (metrics.jsonl, always written) and tensorboard (the same numbers and "
+            "the samples as event files in tensorboard/).");

@@ -1,5 +1,6 @@
 #include "training/loop.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "config/describe.h"
@@ -29,6 +30,15 @@ BatchLoader make_loader(const TrainingSetup& setup) {
   return {setup.data.train, cursor, setup.rows_per_step, setup.progress.next_window};
 }
 
+MetricsPlaces metrics_places(const TrainingSetup& setup) {
+  const auto& wanted = setup.config.report_to;
+  MetricsPlaces places{setup.folder.metrics(), std::nullopt};
+  if (std::find(wanted.begin(), wanted.end(), "tensorboard") != wanted.end()) {
+    places.tensorboard = setup.folder.tensorboard();
+  }
+  return places;
+}
+
 }  // namespace
 
 TrainingLoop::TrainingLoop(TrainingSetup& setup)
@@ -37,7 +47,7 @@ TrainingLoop::TrainingLoop(TrainingSetup& setup)
       progress_(setup.progress),
       loader_(make_loader(setup)),
       store_(setup.folder.checkpoints(), setup.progress.run_id, setup.config.save_total_limit),
-      metrics_(setup.folder.metrics(), setup.progress.step) {
+      metrics_(metrics_places(setup), setup.progress.step) {
   if (setup.resumed) store_.go_on_from(progress_.step, progress_.best_step);
 }
 
@@ -201,6 +211,7 @@ void TrainingLoop::sample_now() {
   }
   std::filesystem::create_directories(setup_.folder.samples());
   write_file_atomically(setup_.folder.samples() / fmt::format("step-{:06}.txt", progress_.step), text);
+  metrics_.write_sample(progress_.step, text);
   line_.clear();
   log_info("step {}: sample\n{}", progress_.step, text);
 }

@@ -141,6 +141,34 @@ TEST_F(TrainCommand, ResumedInBfloat16WithDropoutTheRunEndsWithTheSameBits) {
   EXPECT_EQ(state(run("again") / "checkpoints/latest"), state(run("whole") / "checkpoints/latest"));
 }
 
+TEST_F(TrainCommand, ReportsToTensorBoardWhereAskedAndIntoANewFileWhereResumed) {
+  const auto event_files = [&](const std::string& name) {
+    std::vector<std::string> files;
+    if (!fs::exists(run(name) / "tensorboard")) return files;
+    for (const auto& entry : fs::directory_iterator(run(name) / "tensorboard"))
+      files.push_back(read_file(entry.path()));
+    return files;
+  };
+  ASSERT_EQ(train({to("plain")}).exit_code, 0);
+  EXPECT_TRUE(event_files("plain").empty());
+  ASSERT_EQ(
+      train({to("watched"), "report_to=[jsonl, tensorboard]", "sample_steps=6", "sample_prompts=[It was]"}).exit_code,
+      0);
+  const auto files = event_files("watched");
+  ASSERT_EQ(files.size(), 1u);
+  for (const char* part : {"brain.Event:2", "train/loss", "train/tokens_per_second", "evaluation/bits_per_byte",
+                           "memory/planned/total", "samples", "    It was"}) {
+    EXPECT_NE(files[0].find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(metrics(run("watched")), metrics(run("plain")));
+  EXPECT_EQ(state(run("watched") / "checkpoints/latest"), state(run("plain") / "checkpoints/latest"));
+  const auto checkpoint = (run("watched") / "checkpoints/step-000006").string();
+  ASSERT_EQ(train({to("watched"), "report_to=tensorboard", "resume=" + checkpoint}).exit_code, 0);
+  EXPECT_EQ(event_files("watched").size(), 2u);
+  EXPECT_EQ(metrics(run("watched")), metrics(run("plain")));
+  EXPECT_EQ(train({to("other"), "report_to=wandb"}).exit_code, kUsage);
+}
+
 TEST_F(TrainCommand, WritesTheNormsOfEveryParameterOnRequest) {
   ASSERT_EQ(train({"layer_norms_steps=5"}).exit_code, 0);
   int64_t rows = 0;
