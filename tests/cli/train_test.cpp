@@ -169,6 +169,26 @@ TEST_F(TrainCommand, ReportsToTensorBoardWhereAskedAndIntoANewFileWhereResumed) 
   EXPECT_EQ(train({to("other"), "report_to=wandb"}).exit_code, kUsage);
 }
 
+TEST_F(TrainCommand, ItsReportIsAPageInTheRunsFolderAlsoOfTwoRunsOrWhereAsked) {
+  ASSERT_EQ(train({to("a"), "layer_norms_steps=6"}).exit_code, 0);
+  ASSERT_EQ(train({to("b"), "seed=2"}).exit_code, 0);
+  const auto one = run_slm({"report", run("a").string()});
+  ASSERT_EQ(one.exit_code, 0) << one.error;
+  EXPECT_EQ(one.out, (run("a") / "report.html").string() + "\n");
+  const auto page = read_file(run("a") / "report.html");
+  for (const char* part :
+       {">Loss <", "step 12 of 12", ">finished<", "max_steps: 12", "model.layers.1.mlp.up_proj.weight"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  }
+  ASSERT_EQ(run_slm({"report", run("a").string(), run("b").string()}).exit_code, 0);
+  EXPECT_NE(read_file(run("a") / "comparison.html").find("<th>seed</th><td>1337</td><td>2</td>"), std::string::npos);
+  const auto elsewhere = (folder_ / "page.html").string();
+  ASSERT_EQ(run_slm({"report", run("a").string(), "-o", elsewhere}).exit_code, 0);
+  EXPECT_EQ(read_file(elsewhere), page);
+  EXPECT_EQ(run_slm({"report", run("none").string()}).exit_code, kData);
+  EXPECT_EQ(run_slm({"report"}).exit_code, kUsage);
+}
+
 TEST_F(TrainCommand, WritesTheNormsOfEveryParameterOnRequest) {
   ASSERT_EQ(train({"layer_norms_steps=5"}).exit_code, 0);
   int64_t rows = 0;
