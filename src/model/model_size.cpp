@@ -21,7 +21,8 @@ ModelSize model_size(const TransformerConfig& c) {
 
   ModelSize size;
   size.parameters = embedding * (c.tie_embeddings ? 1 : 2) + positions + c.n_layers * block + norm;
-  size.matmul_parameters = c.n_layers * block_matrices + embedding;
+  size.hidden_matrix_parameters = c.n_layers * block_matrices;
+  size.matmul_parameters = size.hidden_matrix_parameters + embedding;
   size.training_flops_per_token = 6 * size.matmul_parameters + 12 * c.n_layers * query * c.max_sequence_length;
   size.training_state_bytes = 4 * static_cast<int64_t>(sizeof(float)) * size.parameters;
   return size;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -139,6 +140,35 @@ TEST_F(TrainCommand, ResumedInBfloat16WithDropoutTheRunEndsWithTheSameBits) {
   const auto result = with({to("again"), "resume=" + checkpoint});
   ASSERT_EQ(result.exit_code, 0) << result.error;
   EXPECT_EQ(state(run("again") / "checkpoints/latest"), state(run("whole") / "checkpoints/latest"));
+}
+
+TEST_F(TrainCommand, EveryKeyOfMuonChangesTheRunAndAResumedOneEndsWithTheSameBits) {
+  std::set<std::string> states;
+  const auto with = [&](const std::string& name, std::vector<std::string> keys) {
+    keys.insert(keys.end(), {"optimizer=muon", to(name)});
+    const auto result = train(keys);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return state(run(name) / "checkpoints/latest");
+  };
+  ASSERT_EQ(train({to("adamw")}).exit_code, 0);
+  states.insert(state(run("adamw") / "checkpoints/latest"));
+  for (const char* key : {"muon_momentum=0.95", "muon_momentum=0.5", "muon_nesterov=false", "muon_ns_steps=3",
+                          "dtype=bfloat16", "optimizer_state_dtype=bfloat16", "weight_decay=0"}) {
+    states.insert(with(key, {key}));
+  }
+  EXPECT_EQ(states.size(), 8u);
+
+  for (const char* dtype : {"dtype=float32", "dtype=bfloat16"}) {
+    const auto whole = with(std::string("whole ") + dtype, {dtype, "max_skipped_steps=1", "freeze=['*.k_proj.*']"});
+    const auto checkpoint = (run(std::string("whole ") + dtype) / "checkpoints/step-000006").string();
+    EXPECT_EQ(with(std::string("again ") + dtype,
+                   {dtype, "max_skipped_steps=1", "freeze=['*.k_proj.*']", "resume=" + checkpoint}),
+              whole);
+  }
+  const auto unused = train({to("unused"), "muon_momentum=0.5"});
+  EXPECT_EQ(unused.exit_code, kUsage);
+  EXPECT_NE(unused.error.find("muon_momentum: has no effect with optimizer adamw"), std::string::npos) << unused.error;
+  EXPECT_EQ(train({to("adamw"), "optimizer=muon", "resume=must"}).exit_code, kUsage);
 }
 
 TEST_F(TrainCommand, ReportsToTensorBoardWhereAskedAndIntoANewFileWhereResumed) {
