@@ -60,7 +60,6 @@ Chart loss(Runs runs) {
 Chart validation(Runs runs) {
   Chart chart{.title = "Validation",
               .unit = "bits per byte",
-              .scale = ChartScale::kWide,
               .lines = lines_of(runs, {{"validation", "evaluation/bits_per_byte"}})};
   std::set<double> floors;
   for (const auto& run : runs) {

@@ -26,6 +26,7 @@ h1, h2, h3, p, ul, dl, dd, figure, pre { margin: 0; padding: 0; }
 h1 { font-size: 28px; line-height: 1.2; font-weight: 650; letter-spacing: -0.015em; overflow-wrap: anywhere; }
 h2 { margin: 44px 0 14px; font-size: 18px; font-weight: 650; letter-spacing: -0.005em; }
 h3 { font-size: 15px; font-weight: 650; }
+section h3 { margin: 16px 0 8px; }
 small { font-size: 13px; font-weight: 400; color: var(--soft); }
 header p { margin-top: 6px; color: var(--soft); }
 header .versus { font-weight: 400; color: var(--soft); }

@@ -67,7 +67,9 @@ TEST_P(MuonArena, MatricesOfTheBlocksMoveByMuonAndTheRestByAdamWToTheBit) {
     EXPECT_TRUE(at::equal(entry.tensor.detach(), expected.to(entry.tensor.scalar_type()))) << entry.name;
   }
   EXPECT_EQ(hidden, apart.arena->trainable_size() - apart.arena->apart_begin());
-  if (GetParam().frozen.empty()) EXPECT_EQ(hidden, model_size(apart.model->config()).hidden_matrix_parameters);
+  if (GetParam().frozen.empty()) {
+    EXPECT_EQ(hidden, model_size(apart.model->config()).hidden_matrix_parameters);
+  }
 }
 
 TEST_P(MuonArena, HasOneStateForAMatrixOfABlockAndTwoForTheRest) {
