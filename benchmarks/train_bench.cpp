@@ -46,14 +46,17 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   const auto shape = transformer_config(config.model);
   const auto device = choose_device(config.device);
   if (!config.dtype) config.dtype = resolve_dtype(shape, device);
-  const auto loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(config), .device = device});
+  const auto loaded = build_model(shape, {.gradients = true,
+                                          .dtype = compute_dtype(config),
+                                          .device = device,
+                                          .hidden_matrices_apart = uses_muon(config)});
   initialize_parameters(shape, *loaded.arena, 1);
-  AdamW optimizer(*loaded.arena, adamw_settings(config));
+  const auto optimizer = make_optimizer(config, *loaded.arena);
   RngStream stream(1);
   const int64_t rows = *config.micro_batch_size * *config.gradient_accumulation_steps;
   const auto step = [&] {
     const auto batch = random_batch(rows, shape.max_sequence_length, shape.vocab_size, stream);
-    return train_step(*loaded.model, *loaded.arena, optimizer, batch, 3e-4, {*config.micro_batch_size, 1.0});
+    return train_step(*loaded.model, *loaded.arena, *optimizer, batch, 3e-4, {*config.micro_batch_size, 1.0});
   };
   const double start = since(started), first_loss = step().loss, first_step = since(started);
   for (int i = 0; i < 3; ++i) step();

@@ -9,7 +9,8 @@ greedy text are compared exactly, logits within TOLERANCE for logits of up to TY
 it), in proportion above.
 So are several prompts side by side, with a repetition penalty too; the loss over overlapping windows with the loop of
 transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices. Token ids alone are
-compared by check_tokenizers.py, on many more texts.
+compared by check_tokenizers.py, on many more texts. Last, TensorBoard's reader shows the numbers of a run that slm made
+(check_with_tensorboard.py).
 """
 import argparse
 import json
@@ -31,6 +32,7 @@ from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, Llama
 
 import check_tokenizers
 import tokenizer_variants
+from check_with_tensorboard import check_tensorboard
 
 transformers.logging.disable_progress_bar()
 
@@ -312,6 +314,7 @@ def main():
             name = f"{name} trained by slm"
             checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
         checks.group("template", check_template, slm, "template", pathlib.Path(scratch) / "template")
+        checks.group("TensorBoard", check_tensorboard, run_slm, slm, pathlib.Path(scratch) / "watched")
     check_tokenizers.check_all(checks.line, slm)
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)

@@ -204,6 +204,9 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   const bool validates = !config.data.validation.empty() || config.data.validation_fraction > 0;
   add(config.eval_steps == 0, early, "eval_steps", "with eval_steps 0");
   add(config.eval_steps > 0 && !validates, early, "data.validation_fraction", "with data.validation_fraction 0");
+  for (const char* key : {"muon_momentum", "muon_nesterov", "muon_ns_steps"}) {
+    add(config.optimizer != "muon", key, "optimizer", fmt::format("with optimizer {}", config.optimizer));
+  }
   const auto& schedule = config.lr_scheduler_type;
   const auto with_schedule = fmt::format("with lr_scheduler_type {}", schedule);
   add(schedule == "constant", "min_lr_ratio", "lr_scheduler_type", with_schedule);

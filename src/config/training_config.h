@@ -40,8 +40,11 @@ struct TrainingConfig {
   double min_lr_ratio = 0.1;
   std::optional<int64_t> wsd_decay_steps;
   std::string wsd_decay_type = "linear";
-  std::string optimizer_state_dtype = "float32";
+  std::string optimizer = "adamw", optimizer_state_dtype = "float32";
   double weight_decay = 0.1, adam_beta1 = 0.9, adam_beta2 = 0.95, adam_epsilon = 1e-8, max_grad_norm = 1.0;
+  double muon_momentum = 0.95;
+  bool muon_nesterov = true;
+  int64_t muon_ns_steps = 5;
 
   int64_t max_skipped_steps = 10;
   bool gradient_checkpointing = false;
@@ -49,7 +52,7 @@ struct TrainingConfig {
   int64_t logging_steps = 10, eval_steps = 250, eval_batches = 0, save_steps = 500, save_total_limit = 3;
   std::optional<int64_t> early_stopping_evals;
   int64_t sample_steps = 0, layer_norms_steps = 0;
-  std::vector<std::string> sample_prompts;
+  std::vector<std::string> sample_prompts, report_to = {"jsonl"};
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -113,7 +116,10 @@ struct TrainingConfig {
   template <class Visitor>
   void visit_optimizer(Visitor& v) {
     using enum Resume;
-    v.group("Optimizer: AdamW");
+    v.group("Optimizer");
+    v.field("optimizer", optimizer, OneOf{"adamw", "muon"}, kFixed,
+            "adamw, or muon: Muon for the matrices of the blocks, AdamW for embeddings, head, norms and biases. Muon's "
+            "update is scaled to the size of AdamW's, so that learning_rate and weight_decay mean the same for both.");
     v.field("learning_rate", learning_rate, AtLeast{0}, kFixed, "Peak learning rate.");
     v.field("lr_scheduler_type", lr_scheduler_type, OneOf{"cosine", "linear", "constant", "wsd"}, kFixed,
             "Learning rate after the warm-up: cosine or linear down to min_lr_ratio at the end, constant, or wsd "
@@ -134,6 +140,12 @@ struct TrainingConfig {
     v.field("adam_epsilon", adam_epsilon, Above{0}, kFixed, "Added to the root of the second moment.");
     v.field("optimizer_state_dtype", optimizer_state_dtype, OneOf{"float32", "bfloat16"}, kFixed,
             "How AdamW's two moments are kept; bfloat16 halves their memory and rounds them stochastically.");
+    v.field("muon_momentum", muon_momentum, HalfOpen{0, 1}, kFixed,
+            "Decay of the gradient's running mean, which Muon makes orthogonal. Only with optimizer muon.");
+    v.field("muon_nesterov", muon_nesterov, Any{}, kFixed,
+            "Make orthogonal the mean as it will be after another step along this gradient. Only with optimizer muon.");
+    v.field("muon_ns_steps", muon_ns_steps, Between{1, 99}, kFixed,
+            "Newton-Schulz iterations that make the update orthogonal. Only with optimizer muon.");
     v.field("max_grad_norm", max_grad_norm, AtLeast{0}, kFixed, "Gradients are scaled down to this 2-norm; 0: never.");
     v.group("Faults");
     v.field("max_skipped_steps", max_skipped_steps, AtLeast{0}, kFixed,
@@ -167,6 +179,9 @@ struct TrainingConfig {
     v.field("sample_steps", sample_steps, AtLeast{0}, kFree,
             "Steps between two samples of generated text; 0: never. Needs sample_prompts.");
     v.field("sample_prompts", sample_prompts, Any{}, kFree, "Beginnings that the samples continue.");
+    v.field("report_to", report_to, OneOf{"jsonl", "tensorboard"}, kFree,
+            "Where the run's numbers go: jsonl (metrics.jsonl, always written) and tensorboard (the same numbers and "
+            "the samples as event files in tensorboard/).");
   }
 };
 

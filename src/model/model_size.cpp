@@ -2,18 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "core/numbers.h"
+
 namespace slm {
-namespace {
-
-std::string with_commas(int64_t value) {
-  std::string digits = std::to_string(value);
-  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<size_t>(place), 1, ',');
-  }
-  return digits;
-}
-
-}  // namespace
 
 ModelSize model_size(const TransformerConfig& c) {
   const int64_t query = c.n_heads * c.head_dim, key = c.n_kv_heads * c.head_dim;
@@ -30,7 +21,8 @@ ModelSize model_size(const TransformerConfig& c) {
 
   ModelSize size;
   size.parameters = embedding * (c.tie_embeddings ? 1 : 2) + positions + c.n_layers * block + norm;
-  size.matmul_parameters = c.n_layers * block_matrices + embedding;
+  size.hidden_matrix_parameters = c.n_layers * block_matrices;
+  size.matmul_parameters = size.hidden_matrix_parameters + embedding;
   size.training_flops_per_token = 6 * size.matmul_parameters + 12 * c.n_layers * query * c.max_sequence_length;
   return size;
 }

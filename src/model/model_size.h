@@ -9,8 +9,9 @@
 namespace slm {
 
 struct ModelSize {
-  int64_t parameters = 0;         // each once; a tied head adds none
-  int64_t matmul_parameters = 0;  // of the weights that enter products: linear layers and head
+  int64_t parameters = 0;                // each once; a tied head adds none
+  int64_t hidden_matrix_parameters = 0;  // of the weights of the blocks' linear layers
+  int64_t matmul_parameters = 0;         // of the weights that enter products: linear layers and head
   /// Floating point operations for one token in a window of T, forward and backward: 6 a matmul parameter and
   /// 12 L H D T for attention, its upper triangle counted in full (Chowdhery et al. 2022, arXiv:2204.02311, appendix
   /// B).

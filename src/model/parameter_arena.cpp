@@ -5,22 +5,32 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace slm {
+namespace {
+
+constexpr std::string_view kBlocks = "model.layers.";
+
+}  // namespace
 
 ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& settings) {
   const c10::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
-    const bool decay = parameter.value().dim() >= 2, trainable = !settings.frozen.contains(parameter.key());
-    entries_.push_back({parameter.key(), parameter.value(), 0, decay, trainable});
+    const auto& name = parameter.key();
+    const bool decay = parameter.value().dim() >= 2, trainable = !settings.frozen.contains(name);
+    const bool apart = settings.hidden_matrices_apart && trainable && decay && name.starts_with(kBlocks);
+    entries_.push_back({name, parameter.value(), 0, decay, trainable, apart});
   }
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.decay; });
+  std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return !entry.apart; });
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.trainable; });
   for (auto& entry : entries_) {
     entry.offset = size_;
     size_ += entry.tensor.numel();
     if (entry.trainable) trainable_size_ = size_;
-    if (entry.trainable && entry.decay) decay_size_ = size_;
+    if (entry.trainable && !entry.apart) apart_begin_ = size_;
+    if (entry.trainable && !entry.apart && entry.decay) decay_size_ = size_;
   }
   const bool has_shadows = settings.dtype != at::kFloat;
   if (!has_shadows || settings.gradients) parameters_ = at::empty({size_}, settings.device);

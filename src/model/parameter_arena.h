@@ -24,21 +24,23 @@ struct ArenaEntry {
   int64_t offset;     // first element in the flat buffers
   bool decay;         // weight decay applies: two or more dimensions
   bool trainable;     // not frozen
+  bool apart;         // has an optimizer of its own
 };
 
 struct ArenaSettings {
-  bool gradients = false;             // the model is to be trained
-  at::ScalarType dtype = at::kFloat;  // that the matrices compute in: float32 or bfloat16
-  at::Device device = at::kCPU;       // where all of it lies
-  std::set<std::string> frozen = {};  // canonical names of the parameters that are not trained
+  bool gradients = false;              // the model is to be trained
+  at::ScalarType dtype = at::kFloat;   // that the matrices compute in: float32 or bfloat16
+  at::Device device = at::kCPU;        // where all of it lies
+  std::set<std::string> frozen = {};   // canonical names of the parameters that are not trained
+  bool hidden_matrices_apart = false;  // the blocks' matrices, but for frozen ones, have an optimizer of their own
 };
 
 class ParameterArena {
  public:
-  /// Moves every parameter of `model` into the arena, without its values: first the trainable ones, then the frozen,
-  /// each part with weight decay first, in the module's order. With gradients each trainable parameter's gradient is a
-  /// view into a zeroed float32 buffer, never released. Without gradients nothing is updated, so that under bfloat16
-  /// the matrices have no masters.
+  /// Moves every parameter of `model` into the arena, without its values: first the trainable ones, those apart behind
+  /// the others, then the frozen; each part with weight decay first, in the module's order. With gradients each
+  /// trainable parameter's gradient is a view into a zeroed float32 buffer, never released. Without gradients nothing
+  /// is updated, so that under bfloat16 the matrices have no masters.
   ParameterArena(torch::nn::Module& model, const ArenaSettings& settings);
 
   const at::Tensor& parameters() const { return parameters_; }  // (n) float32 masters; undefined where there are none
@@ -48,7 +50,9 @@ class ParameterArena {
   int64_t size() const { return size_; }
   /// Elements [0, trainable_size) are trained, the rest is frozen.
   int64_t trainable_size() const { return trainable_size_; }
-  /// Elements [0, decay_size) have weight decay, the other trainable ones have none.
+  /// Elements [apart_begin, trainable_size) have an optimizer of their own; none where the two are equal.
+  int64_t apart_begin() const { return apart_begin_; }
+  /// Elements [0, decay_size) have weight decay, those up to apart_begin have none.
   int64_t decay_size() const { return decay_size_; }
 
   /// Every parameter in its exact form, by canonical name: the master, or without masters the tensor itself. After
@@ -64,7 +68,7 @@ class ParameterArena {
 
   at::Tensor parameters_, shadows_, gradients_;
   std::vector<ArenaEntry> entries_;
-  int64_t size_ = 0, trainable_size_ = 0, decay_size_ = 0;
+  int64_t size_ = 0, trainable_size_ = 0, apart_begin_ = 0, decay_size_ = 0;
 };
 
 }  // namespace slm

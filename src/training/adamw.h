@@ -1,10 +1,10 @@
-// The optimizer: AdamW's moments over the parameter arena.
+// AdamW: its moments over the parameter arena.
 #pragma once
 
 #include <cstdint>
 
-#include "checkpoint/state_dict.h"
 #include "model/parameter_arena.h"
+#include "training/optimizer.h"
 
 namespace slm {
 
@@ -14,23 +14,21 @@ struct AdamWSettings {
   at::ScalarType state_dtype = at::kFloat;  // of the moments: float32 or bfloat16
 };
 
-class AdamW {
+/// Of all trainable parameters but those that the arena keeps apart.
+class AdamW final : public Optimizer {
  public:
   AdamW(const ParameterArena& arena, const AdamWSettings& settings);
 
-  /// One update from the arena's gradients times `clip_factor`.
-  void step(double learning_rate, double clip_factor);
-  int64_t steps_done() const { return steps_done_; }
-
-  /// `exp_avg.<name>` and `exp_avg_sq.<name>` of every trainable parameter, views of the moments; writing into them
-  /// restores a state.
-  StateDict state() const;
-  void set_steps_done(int64_t steps) { steps_done_ = steps; }
+  void step(double learning_rate, double clip_factor) override;
+  int64_t steps_done() const override { return steps_done_; }
+  void set_steps_done(int64_t steps) override { steps_done_ = steps; }
+  /// `exp_avg.<name>` and `exp_avg_sq.<name>`.
+  StateDict state() const override;
 
  private:
   const ParameterArena& arena_;
   AdamWSettings settings_;
-  at::Tensor exp_avg_, exp_avg_sq_;  // (trainable_size)
+  at::Tensor exp_avg_, exp_avg_sq_;  // (apart_begin)
   int64_t steps_done_ = 0;
 };
 

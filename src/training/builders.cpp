@@ -112,6 +112,21 @@ AdamWSettings adamw_settings(const TrainingConfig& config) {
           .state_dtype = config.optimizer_state_dtype == "bfloat16" ? at::kBFloat16 : at::kFloat};
 }
 
+MuonSettings muon_settings(const TrainingConfig& config) {
+  return {.momentum = config.muon_momentum,
+          .nesterov = config.muon_nesterov,
+          .steps = config.muon_ns_steps,
+          .weight_decay = config.weight_decay,
+          .dtype = compute_dtype(config)};
+}
+
+bool uses_muon(const TrainingConfig& config) { return config.optimizer == "muon"; }
+
+std::unique_ptr<Optimizer> make_optimizer(const TrainingConfig& config, const ParameterArena& arena) {
+  if (!uses_muon(config)) return std::make_unique<AdamW>(arena, adamw_settings(config));
+  return std::make_unique<Muon>(arena, muon_settings(config), adamw_settings(config));
+}
+
 at::ScalarType compute_dtype(const TrainingConfig& config) {
   SLM_CHECK(config.dtype);
   return *config.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;

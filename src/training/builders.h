@@ -5,11 +5,13 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "config/training_config.h"
 #include "model/transformer_config.h"
 #include "training/adamw.h"
+#include "training/muon.h"
 #include "training/schedule.h"
 
 namespace slm {
@@ -27,6 +29,14 @@ std::string resolve_dtype(const TransformerConfig& shape, at::Device device);
 at::ScalarType compute_dtype(const TrainingConfig& config);
 
 AdamWSettings adamw_settings(const TrainingConfig& config);
+MuonSettings muon_settings(const TrainingConfig& config);
+
+/// Whether Muon updates the matrices of the blocks: then the arena must keep them apart.
+bool uses_muon(const TrainingConfig& config);
+
+/// The optimizer that the config names, over an arena that outlives it.
+std::unique_ptr<Optimizer> make_optimizer(const TrainingConfig& config, const ParameterArena& arena);
+
 ScheduleSettings schedule_settings(const TrainingConfig& config, int64_t total_steps);
 
 }  // namespace slm

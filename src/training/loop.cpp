@@ -1,5 +1,6 @@
 #include "training/loop.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "config/describe.h"
@@ -43,13 +44,26 @@ StepSettings step_settings(const TrainingConfig& config, int64_t step) {
           .dropout = {.p = config.model.dropout, .seed = static_cast<uint64_t>(config.seed), .step = step}};
 }
 
+namespace {
+
+MetricsPlaces metrics_places(const TrainingSetup& setup) {
+  const auto& wanted = setup.config.report_to;
+  MetricsPlaces places{setup.folder.metrics(), std::nullopt};
+  if (std::find(wanted.begin(), wanted.end(), "tensorboard") != wanted.end()) {
+    places.tensorboard = setup.folder.tensorboard();
+  }
+  return places;
+}
+
+}  // namespace
+
 TrainingLoop::TrainingLoop(TrainingSetup& setup)
     : setup_(setup),
       config_(setup.config),
       progress_(setup.progress),
       loader_(make_loader(setup)),
       store_(setup.folder.checkpoints(), setup.progress.run_id, setup.config.save_total_limit),
-      metrics_(setup.folder.metrics(), setup.progress.step) {
+      metrics_(metrics_places(setup), setup.progress.step) {
   if (setup.resumed) store_.go_on_from(progress_.step, progress_.best_step);
 }
 
@@ -213,6 +227,7 @@ void TrainingLoop::sample_now() {
   }
   std::filesystem::create_directories(setup_.folder.samples());
   write_file_atomically(setup_.folder.samples() / fmt::format("step-{:06}.txt", progress_.step), text);
+  metrics_.write_sample(progress_.step, text);
   line_.clear();
   log_info("step {}: sample\n{}", progress_.step, text);
 }

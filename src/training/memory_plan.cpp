@@ -40,7 +40,9 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
   MemoryPlan plan;
   plan.parameters = size.parameters * (wide + (narrow == wide ? 0 : narrow));
   plan.gradients = size.parameters * wide;
-  plan.moments = 2 * size.parameters * static_cast<int64_t>(c10::elementSize(settings.state_dtype));
+  const int64_t by_muon = settings.muon ? size.hidden_matrix_parameters : 0;
+  plan.moments =
+      2 * (size.parameters - by_muon) * static_cast<int64_t>(c10::elementSize(settings.state_dtype)) + by_muon * wide;
   plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
   if (settings.isolate_documents) plan.activations += tokens * settings.length * (narrow + 2);  // mask, and its making
   plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;

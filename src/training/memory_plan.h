@@ -14,7 +14,8 @@ struct MemorySettings {
   int64_t rows = 1;                         // of a micro-batch, B
   int64_t length = 1;                       // T
   at::ScalarType dtype = at::kFloat;        // that the layers compute in
-  at::ScalarType state_dtype = at::kFloat;  // of the optimizer's moments
+  at::ScalarType state_dtype = at::kFloat;  // of AdamW's moments
+  bool muon = false;                        // has the matrices of the blocks
   bool gradient_checkpointing = false;
   bool isolate_documents = false;
 };
@@ -23,7 +24,7 @@ struct MemorySettings {
 struct MemoryPlan {
   int64_t parameters = 0;   // float32, and under bfloat16 the shadows
   int64_t gradients = 0;    // float32
-  int64_t moments = 0;      // two a parameter
+  int64_t moments = 0;      // AdamW's two a parameter, Muon's one
   int64_t activations = 0;  // most of what the forward pass keeps, and what one block's backward pass needs at a time
   int64_t head = 0;         // logits of one chunk of tokens, and a piece of the head's gradient
 

@@ -26,15 +26,21 @@ std::string rows_to_keep(const std::filesystem::path& path, int64_t last_step) {
 
 }  // namespace
 
-MetricsLog::MetricsLog(std::filesystem::path path, int64_t last_step) : path_(std::move(path)) {
+MetricsLog::MetricsLog(const MetricsPlaces& places, int64_t last_step) : path_(places.jsonl) {
   if (std::filesystem::exists(path_)) write_file_atomically(path_, rows_to_keep(path_, last_step));
   stream_.open(path_, std::ios::app | std::ios::binary);
   if (!stream_) fail(ExitCode::kFailed, "{}: cannot be opened for writing", path_.string());
+  if (places.tensorboard) tensorboard_.emplace(*places.tensorboard, last_step + 1);
 }
 
 void MetricsLog::write(const nlohmann::ordered_json& row) {
   stream_ << row.dump() << '\n' << std::flush;
   if (!stream_) fail(ExitCode::kFailed, "{}: cannot be written (disk full?)", path_.string());
+  if (tensorboard_) tensorboard_->write_scalars(row.at("step").get<int64_t>(), scalars_of(row));
+}
+
+void MetricsLog::write_sample(int64_t step, std::string_view text) {
+  if (tensorboard_) tensorboard_->write_text(step, "samples", text);
 }
 
 }  // namespace slm

@@ -18,6 +18,7 @@ struct RunFolder {
   std::filesystem::path data() const { return root / "data"; }
   std::filesystem::path checkpoints() const { return root / "checkpoints"; }
   std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
+  std::filesystem::path tensorboard() const { return root / "tensorboard"; }
   std::filesystem::path samples() const { return root / "samples"; }
   std::filesystem::path log() const { return root / "log.txt"; }
 };

@@ -135,6 +135,7 @@ MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& sh
                              .length = *config.model.max_sequence_length,
                              .dtype = compute_dtype(config),
                              .state_dtype = adamw_settings(config).state_dtype,
+                             .muon = uses_muon(config),
                              .gradient_checkpointing = config.gradient_checkpointing,
                              .isolate_documents = config.data.isolate_documents});
 }
@@ -224,10 +225,14 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
   setup.rows_per_step = *c.micro_batch_size * *c.gradient_accumulation_steps;
   setup.total_steps = steps_of(c, setup.data, setup.rows_per_step);
   setup.schedule = schedule_settings(c, setup.total_steps);
-  setup.loaded = build_model(shape, {.gradients = true, .dtype = compute_dtype(c), .device = device, .frozen = frozen});
+  setup.loaded = build_model(shape, {.gradients = true,
+                                     .dtype = compute_dtype(c),
+                                     .device = device,
+                                     .frozen = frozen,
+                                     .hidden_matrices_apart = uses_muon(c)});
   setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
-  setup.optimizer = std::make_unique<AdamW>(*setup.loaded.arena, adamw_settings(c));
+  setup.optimizer = make_optimizer(c, *setup.loaded.arena);
   setup.progress = {
       .run_id = new_run_id(), .best_loss = std::nullopt, .lowest_loss = std::nullopt, .data_hash = setup.data.hash};
   if (checkpoint) {

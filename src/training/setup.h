@@ -11,8 +11,8 @@
 #include "config/training_config.h"
 #include "data/batch_loader.h"
 #include "data/prepare.h"
-#include "training/adamw.h"
 #include "training/memory_plan.h"
+#include "training/optimizer.h"
 #include "training/run_folder.h"
 #include "training/run_progress.h"
 #include "training/schedule.h"
@@ -28,7 +28,7 @@ struct TrainingSetup {
   int64_t total_steps = 0;
   ScheduleSettings schedule;
   LoadedModel loaded;
-  std::unique_ptr<AdamW> optimizer;
+  std::unique_ptr<Optimizer> optimizer;
   RunProgress progress;  // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
   MemoryPlan memory;

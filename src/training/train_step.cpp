@@ -44,7 +44,7 @@ double clip_factor(double norm, double max_norm) {
   return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
 }
 
-StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
+StepResult train_step(Transformer& model, const ParameterArena& arena, Optimizer& optimizer, const Batch& batch,
                       double learning_rate, const StepSettings& settings) {
   auto result = accumulate_gradients(model, arena, batch, settings);
   result.gradient_norm = std::sqrt(sum_of_squares(arena.gradients()));

@@ -4,7 +4,7 @@
 #include "data/batch.h"
 #include "model/parameter_arena.h"
 #include "model/transformer.h"
-#include "training/adamw.h"
+#include "training/optimizer.h"
 
 namespace slm {
 
@@ -30,7 +30,7 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
 double clip_factor(double norm, double max_norm);
 
 /// accumulate_gradients, the norm, the clip and the optimizer's update.
-StepResult train_step(Transformer& model, const ParameterArena& arena, AdamW& optimizer, const Batch& batch,
+StepResult train_step(Transformer& model, const ParameterArena& arena, Optimizer& optimizer, const Batch& batch,
                       double learning_rate, const StepSettings& settings);
 
 /// A batch's rows [begin, end) as int64 tensors (rows, T) that share its memory.

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -139,6 +140,83 @@ TEST_F(TrainCommand, ResumedInBfloat16WithDropoutTheRunEndsWithTheSameBits) {
   const auto result = with({to("again"), "resume=" + checkpoint});
   ASSERT_EQ(result.exit_code, 0) << result.error;
   EXPECT_EQ(state(run("again") / "checkpoints/latest"), state(run("whole") / "checkpoints/latest"));
+}
+
+TEST_F(TrainCommand, EveryKeyOfMuonChangesTheRunAndAResumedOneEndsWithTheSameBits) {
+  std::set<std::string> states;
+  const auto with = [&](const std::string& name, std::vector<std::string> keys) {
+    keys.insert(keys.end(), {"optimizer=muon", to(name)});
+    const auto result = train(keys);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return state(run(name) / "checkpoints/latest");
+  };
+  ASSERT_EQ(train({to("adamw")}).exit_code, 0);
+  states.insert(state(run("adamw") / "checkpoints/latest"));
+  for (const char* key : {"muon_momentum=0.95", "muon_momentum=0.5", "muon_nesterov=false", "muon_ns_steps=3",
+                          "dtype=bfloat16", "optimizer_state_dtype=bfloat16", "weight_decay=0"}) {
+    states.insert(with(key, {key}));
+  }
+  EXPECT_EQ(states.size(), 8u);
+
+  for (const char* dtype : {"dtype=float32", "dtype=bfloat16"}) {
+    const auto whole = with(std::string("whole ") + dtype, {dtype, "max_skipped_steps=1", "freeze=['*.k_proj.*']"});
+    const auto checkpoint = (run(std::string("whole ") + dtype) / "checkpoints/step-000006").string();
+    EXPECT_EQ(with(std::string("again ") + dtype,
+                   {dtype, "max_skipped_steps=1", "freeze=['*.k_proj.*']", "resume=" + checkpoint}),
+              whole);
+  }
+  const auto unused = train({to("unused"), "muon_momentum=0.5"});
+  EXPECT_EQ(unused.exit_code, kUsage);
+  EXPECT_NE(unused.error.find("muon_momentum: has no effect with optimizer adamw"), std::string::npos) << unused.error;
+  EXPECT_EQ(train({to("adamw"), "optimizer=muon", "resume=must"}).exit_code, kUsage);
+}
+
+TEST_F(TrainCommand, ReportsToTensorBoardWhereAskedAndIntoANewFileWhereResumed) {
+  const auto event_files = [&](const std::string& name) {
+    std::vector<std::string> files;
+    if (!fs::exists(run(name) / "tensorboard")) return files;
+    for (const auto& entry : fs::directory_iterator(run(name) / "tensorboard"))
+      files.push_back(read_file(entry.path()));
+    return files;
+  };
+  ASSERT_EQ(train({to("plain")}).exit_code, 0);
+  EXPECT_TRUE(event_files("plain").empty());
+  ASSERT_EQ(
+      train({to("watched"), "report_to=[jsonl, tensorboard]", "sample_steps=6", "sample_prompts=[It was]"}).exit_code,
+      0);
+  const auto files = event_files("watched");
+  ASSERT_EQ(files.size(), 1u);
+  for (const char* part : {"brain.Event:2", "train/loss", "train/tokens_per_second", "evaluation/bits_per_byte",
+                           "memory/planned/total", "samples", "    It was"}) {
+    EXPECT_NE(files[0].find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(metrics(run("watched")), metrics(run("plain")));
+  EXPECT_EQ(state(run("watched") / "checkpoints/latest"), state(run("plain") / "checkpoints/latest"));
+  const auto checkpoint = (run("watched") / "checkpoints/step-000006").string();
+  ASSERT_EQ(train({to("watched"), "report_to=tensorboard", "resume=" + checkpoint}).exit_code, 0);
+  EXPECT_EQ(event_files("watched").size(), 2u);
+  EXPECT_EQ(metrics(run("watched")), metrics(run("plain")));
+  EXPECT_EQ(train({to("other"), "report_to=wandb"}).exit_code, kUsage);
+}
+
+TEST_F(TrainCommand, ItsReportIsAPageInTheRunsFolderAlsoOfTwoRunsOrWhereAsked) {
+  ASSERT_EQ(train({to("a"), "layer_norms_steps=6"}).exit_code, 0);
+  ASSERT_EQ(train({to("b"), "seed=2"}).exit_code, 0);
+  const auto one = run_slm({"report", run("a").string()});
+  ASSERT_EQ(one.exit_code, 0) << one.error;
+  EXPECT_EQ(one.out, (run("a") / "report.html").string() + "\n");
+  const auto page = read_file(run("a") / "report.html");
+  for (const char* part :
+       {">Loss <", "step 12 of 12", ">finished<", "max_steps: 12", "model.layers.1.mlp.up_proj.weight"}) {
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  }
+  ASSERT_EQ(run_slm({"report", run("a").string(), run("b").string()}).exit_code, 0);
+  EXPECT_NE(read_file(run("a") / "comparison.html").find("<th>seed</th><td>1337</td><td>2</td>"), std::string::npos);
+  const auto elsewhere = (folder_ / "page.html").string();
+  ASSERT_EQ(run_slm({"report", run("a").string(), "-o", elsewhere}).exit_code, 0);
+  EXPECT_EQ(read_file(elsewhere), page);
+  EXPECT_EQ(run_slm({"report", run("none").string()}).exit_code, kData);
+  EXPECT_EQ(run_slm({"report"}).exit_code, kUsage);
 }
 
 TEST_F(TrainCommand, WritesTheNormsOfEveryParameterOnRequest) {

@@ -6,6 +6,7 @@
 #include "checkpoint/model_folder.h"
 #include "model/fused_linear.h"
 #include "model/golden.h"
+#include "training/adamw.h"
 #include "training/train_step.h"
 
 namespace slm {

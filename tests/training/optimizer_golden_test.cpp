@@ -1,4 +1,4 @@
-// AdamW, clipping and schedules against tests/golden/optimizers, made by PyTorch and plain float64 formulas.
+// AdamW, Muon, clipping and schedules against tests/golden/optimizers, made by PyTorch and plain float64 formulas.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/ops/_fused_adamw.h>
@@ -9,8 +9,10 @@
 
 #include "core/file.h"
 #include "kernels/adamw.h"
+#include "kernels/orthogonalize.h"
 #include "kernels/sum_of_squares.h"
 #include "model/golden.h"
+#include "training/muon.h"
 #include "training/schedule.h"
 #include "training/train_step.h"
 
@@ -125,6 +127,53 @@ TEST(AdamW, Bfloat16MomentsFollowTheGradientInTheMean) {
   EXPECT_NEAR(narrow_mean, mean, 1e-3 * mean);
   EXPECT_NEAR(narrow_square, square, 1e-3 * square);
   EXPECT_LT(square, 0.75);
+}
+
+class MuonGolden : public testing::TestWithParam<std::string> {
+ protected:
+  // Expects the parameters after every step within `tolerance` of the golden's, and the momentum after the last.
+  void expect_steps(at::ScalarType dtype, const std::string& golden_params, double tolerance) const {
+    const Golden golden("optimizers/muon.safetensors");
+    const auto get = [&](const std::string& name) { return golden[GetParam() + "." + name]; };
+    const auto settings = golden_json("optimizers/optimizers.json")["muon"][GetParam()];
+    const auto gradients = get("grads"), params = get(golden_params);
+    const auto parameter = get("param").clone(), momentum = at::zeros_like(parameter);
+    // torch.optim.Muon's default scales the update otherwise: what another learning rate and decay make up for.
+    const double rows = settings["shape"][0], columns = settings["shape"][1];
+    const double ours = 0.2 * std::sqrt(std::max(rows, columns));
+    const double theirs = settings["adjust_lr"] == "original" ? std::sqrt(std::max(1.0, rows / columns)) : ours;
+    for (int64_t step = 0; step < gradients.size(0); ++step) {
+      // Half of twice the gradient: the clip factor is a part of the update.
+      muon(parameter, 2 * gradients[step], momentum,
+           {.momentum = settings["momentum"],
+            .nesterov = settings["nesterov"],
+            .steps = settings["ns_steps"],
+            .weight_decay = settings["weight_decay"].get<double>() * ours / theirs,
+            .dtype = dtype},
+           {.learning_rate = settings["lr"].get<double>() * theirs / ours, .clip_factor = 0.5});
+      EXPECT_TRUE(close(parameter.to(at::kDouble), params[step].to(at::kDouble), tolerance)) << "step " << step;
+    }
+    EXPECT_TRUE(close(momentum, get("momentum_buffer"), 1e-6));
+  }
+};
+
+TEST_P(MuonGolden, FiveStepsInFloat32MatchTheFormulaInFloat64) { expect_steps(at::kFloat, "params_float64", 5e-6); }
+
+TEST_P(MuonGolden, FiveStepsInBfloat16MatchPyTorch) { expect_steps(at::kBFloat16, "params", 1e-2); }
+
+INSTANTIATE_TEST_SUITE_P(All, MuonGolden,
+                         testing::Values("square", "wide", "tall", "tall_match_rms", "row", "zero_gradient_first"),
+                         [](const auto& parameter) { return parameter.param; });
+
+TEST(Orthogonalize, BringsEverySingularValueNearOne) {
+  at::manual_seed(3);
+  for (const auto& shape : {std::vector<int64_t>{24, 24}, {64, 16}, {16, 64}}) {
+    const auto singular = at::linalg_svdvals(orthogonalized(at::randn(shape), 5, at::kFloat));
+    EXPECT_LE(singular.max().item<double>(), 1.3);
+    EXPECT_GE(singular.min().item<double>(), 0.3);  // the smallest of a random square matrix has not come all the way
+  }
+  const auto zero = orthogonalized(at::zeros({3, 5}), 5, at::kBFloat16);
+  EXPECT_EQ(zero.abs().max().item<double>(), 0);
 }
 
 class ClipGolden : public testing::TestWithParam<std::string> {};

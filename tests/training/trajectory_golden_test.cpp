@@ -9,6 +9,7 @@
 #include "kernels/gpu.h"
 #include "model/golden.h"
 #include "model/hugging_face/tensor_layout.h"
+#include "training/adamw.h"
 #include "training/schedule.h"
 #include "training/train_step.h"
 

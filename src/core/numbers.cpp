@@ -1,0 +1,49 @@
+#include "core/numbers.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+namespace slm {
+namespace {
+
+// "6e-07" is written "6e-7".
+std::string without_leading_zero(std::string text) {
+  const size_t e = text.find('e');
+  if (e != std::string::npos && e + 2 < text.size() && text[e + 2] == '0') text.erase(e + 2, 1);
+  return text;
+}
+
+}  // namespace
+
+std::string with_commas(int64_t value) {
+  std::string digits = std::to_string(value);
+  const int64_t sign = value < 0 ? 1 : 0;
+  for (auto place = static_cast<int64_t>(digits.size()) - 3; place > sign; place -= 3) {
+    digits.insert(static_cast<size_t>(place), 1, ',');
+  }
+  return digits;
+}
+
+std::string short_number(double value, int digits) {
+  struct Magnitude {
+    double size;
+    const char* letter;
+  };
+  constexpr std::array kMagnitudes = {Magnitude{1e9, "G"}, Magnitude{1e6, "M"}, Magnitude{1e3, "k"}};
+  constexpr double kShortest = 1e4, kLongest = 1e12;  // between them a letter is easier to read than digits
+  if (!std::isfinite(value)) return "not finite";
+  value = std::strtod(fmt::format("{:.{}e}", value, digits - 1).c_str(), nullptr);  // 999.97k is 1M
+  const double size = std::abs(value);
+  if (size >= kShortest && size < kLongest) {
+    for (const auto& [unit, letter] : kMagnitudes) {
+      if (size >= unit) return fmt::format("{:.{}g}{}", value / unit, digits, letter);
+    }
+  }
+  if (size >= 1 && size < kShortest) return fmt::format("{}", value);
+  return without_leading_zero(fmt::format("{:.{}g}", value, digits));
+}
+
+}  // namespace slm

@@ -1,0 +1,16 @@
+// Numbers as a person reads them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace slm {
+
+/// "1,234,567"
+std::string with_commas(int64_t value);
+
+/// At most `digits` significant digits, the magnitude as a letter or a power of ten: "0.0012", "34.5k", "2.1M", "6e-7";
+/// "not finite" for what is not.
+std::string short_number(double value, int digits = 4);
+
+}  // namespace slm
