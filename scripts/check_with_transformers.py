@@ -29,6 +29,7 @@ import transformers
 from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config,
                           Qwen3Config)
 
+import check_conversations
 import check_tokenizers
 import tokenizer_variants
 
@@ -313,6 +314,7 @@ def main():
             checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
         checks.group("template", check_template, slm, "template", pathlib.Path(scratch) / "template")
     check_tokenizers.check_all(checks.line, slm)
+    check_conversations.check_all(checks.equal, slm)
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")

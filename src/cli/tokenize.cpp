@@ -20,7 +20,7 @@
 #include "core/terminal.h"
 #include "data/bpe/json_fields.h"
 #include "data/tokenizer.h"
-#include "data/utf8.h"
+#include "data/text_error.h"
 
 namespace slm::cli {
 namespace {
@@ -81,7 +81,8 @@ std::vector<int32_t> ids_of_words(const std::string& text, int64_t vocab_size) {
     int32_t id = -1;
     const auto [parsed, error] = std::from_chars(&text[begin], &text[0] + end, id);
     if (error != std::errc() || parsed != &text[0] + end || id < 0 || id >= vocab_size) {
-      fail(ExitCode::kData, "{}:{}: found {}, expected a token id of 0 .. {}", kInput, line_and_column(text, begin),
+      const auto at = place_of(text, begin);
+      fail(ExitCode::kData, "{}:{}:{}: found {}, expected a token id of 0 .. {}", kInput, at.line, at.column,
            quote_json(std::string_view(text).substr(begin, end - begin)), vocab_size - 1);
     }
     ids.push_back(id);
