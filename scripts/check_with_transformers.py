@@ -30,6 +30,7 @@ import transformers
 from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, LlamaConfig, PreTrainedTokenizerFast, Qwen2Config,
                           Qwen3Config)
 
+import check_conversations
 import check_tokenizers
 import tokenizer_variants
 from check_with_tensorboard import check_tensorboard
@@ -316,6 +317,7 @@ def main():
         checks.group("template", check_template, slm, "template", pathlib.Path(scratch) / "template")
         checks.group("TensorBoard", check_tensorboard, run_slm, slm, pathlib.Path(scratch) / "watched")
     check_tokenizers.check_all(checks.line, slm)
+    check_conversations.check_all(checks.equal, slm)
     for folder in arguments.checkpoints:
         checks.group(folder, check_checkpoint, slm, folder, folder)
     print(f"{checks.failed} checks failed" if checks.failed else "all checks passed")

@@ -1,8 +1,11 @@
 #include "checkpoint/generation_config.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "data/chat/chat_template.h"
 
 namespace slm {
 
@@ -21,6 +24,16 @@ std::vector<int64_t> read_end_of_text(const std::filesystem::path& folder, const
     ids.push_back(id.get<int64_t>());
   }
   return ids;
+}
+
+std::string generation_config_json(const TransformerConfig& config, const Tokenizer* tokenizer) {
+  nlohmann::ordered_json json = {{"_from_model_config", true}};
+  if (const auto chat = tokenizer ? find_chat_tokens(*tokenizer) : std::nullopt) {
+    auto ends = config.special_tokens.eos;
+    if (std::find(ends.begin(), ends.end(), chat->end) == ends.end()) ends.push_back(chat->end);
+    json = {{"eos_token_id", ends}};
+  }
+  return json.dump(2) + "\n";
 }
 
 }  // namespace slm

@@ -7,6 +7,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "checkpoint/generation_config.h"
 #include "checkpoint/parameter_files.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
@@ -72,11 +73,20 @@ at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info) {
   return load_tensor(file, info).to(at::kFloat);
 }
 
-void load_one(const ParameterFiles& files, const FileTensor& layout, const Parameters& parameters) {
+// Rows of the tensor that the file lacks.
+int64_t new_rows(const FileTensor& layout, int64_t new_tokens) {
+  const bool by_token = layout.parts[0] == "model.embed_tokens.weight" || layout.parts[0] == "lm_head.weight";
+  return by_token ? new_tokens : 0;
+}
+
+void load_one(const ParameterFiles& files, const FileTensor& layout, const Parameters& parameters, int64_t new_tokens) {
   const auto [found, info] = find_tensor(files, layout.name);
   if (!info) fail(ExitCode::kData, "{}: {}: missing", files.path().string(), layout.name);
   const auto& file = *found;
-  expect_shape(file, *info, to_file(layout, parameters).sizes().vec());
+  const int64_t missing = new_rows(layout, new_tokens);
+  auto shape = to_file(layout, parameters).sizes().vec();
+  shape[0] -= missing;
+  expect_shape(file, *info, shape);
   const auto tensor = load_float(file, *info);
   if (layout.always_zero) {
     if (tensor.count_nonzero().item<int64_t>() == 0) return;
@@ -87,8 +97,10 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
   int64_t row = 0;
   for (const auto& part : layout.parts) {
     const auto& parameter = parameters.at(part);
-    parameter.copy_(ours.narrow(0, row, parameter.size(0)));
-    row += parameter.size(0);
+    const int64_t rows = parameter.size(0) - missing;
+    parameter.narrow(0, 0, rows).copy_(ours.narrow(0, row, rows));
+    if (missing > 0) parameter.narrow(0, rows, missing).copy_(ours.mean(0, true));
+    row += rows;
   }
 }
 
@@ -105,7 +117,7 @@ LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& se
 void write_model_folder(const std::filesystem::path& folder, const TransformerConfig& config,
                         const ParameterArena& arena, const Tokenizer* tokenizer) {
   write_text(folder / "config.json", write_config_json(config).dump(2) + "\n");
-  write_text(folder / "generation_config.json", "{\n  \"_from_model_config\": true\n}\n");
+  write_text(folder / "generation_config.json", generation_config_json(config, tokenizer));
   if (tokenizer) {
     write_text(folder / "tokenizer.json", tokenizer->to_json());
     write_text(folder / "tokenizer_config.json", tokenizer_config_json(*tokenizer, config.max_sequence_length));
@@ -122,14 +134,14 @@ TransformerConfig read_model_config(const std::filesystem::path& folder) {
   return read_config_json(parse_json(read_file(path), path.string()), path.string());
 }
 
-void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config,
-                     const ParameterArena& arena) {
+void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena,
+                     int64_t new_tokens) {
   const c10::NoGradGuard no_grad;
   const ParameterFiles files(folder);
   const auto parameters = parameters_by_name(arena);
   std::set<std::string> known;
   for (const auto& layout : file_layout(config)) {
-    load_one(files, layout, parameters);
+    load_one(files, layout, parameters, new_tokens);
     known.insert(find_tensor(files, layout.name).tensor->name);
   }
   for (const auto& name : files.names()) {

@@ -35,6 +35,9 @@ TransformerConfig read_model_config(const std::filesystem::path& folder);
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
 
 /// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors.
-void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena);
+/// The last `new_tokens` of the vocabulary are not in the files: their rows of embedding and head become the mean of
+/// the others, as Hewitt 2021 advises ("Initializing New Word Embeddings for Pretrained Language Models").
+void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena,
+                     int64_t new_tokens = 0);
 
 }  // namespace slm

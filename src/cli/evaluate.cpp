@@ -15,8 +15,11 @@
 #include "config/load.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "data/chat/chat_template.h"
+#include "data/chat/questions.h"
 #include "data/prepare.h"
 #include "data/stories/stories.h"
+#include "evaluation/chat_answers.h"
 #include "evaluation/probe_scores.h"
 #include "kernels/device.h"
 
@@ -54,11 +57,11 @@ void need_tokenizer(const std::filesystem::path& checkpoint) {
   fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
 }
 
-// The whole of `file` in the checkpoint's own tokenizer; of builtin:stories only the validation stories.
+// The whole of `file` in the checkpoint's own tokenizer; of a built-in corpus only the validation part.
 DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
   DataConfig data;
   data.train = {file};
-  if (file != stories::kName) data.validation_fraction = 0;
+  if (file != stories::kName && file != questions::kName) data.validation_fraction = 0;
   need_tokenizer(checkpoint);
   data.tokenizer = (checkpoint / "tokenizer.json").string();
   return data;
@@ -111,6 +114,9 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
   const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
   const TemporaryFolder folder;
   const auto data = prepare_data(config, length, folder.path());
+  if (data.tokenizer->vocab_size() > loaded.tokenizer->vocab_size()) {  // the model knows nothing of what was added
+    need_chat_tokens(*loaded.tokenizer, checkpoint.string());
+  }
   if (arguments.data.empty() && !data.validation) {
     fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
   }
@@ -122,6 +128,7 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
                                 .isolate_documents = config.isolate_documents});
   std::vector<ProbeScore> probes;
   if (data.floor_bits_per_byte) probes = score_probes(*loaded.model, *loaded.tokenizer);
+  if (data.validates_on_questions) probes.push_back(score_answers(*loaded.model, *loaded.tokenizer));
   arguments.json ? print_json(result, data, probes) : print_text(result, data, probes);
 }
 
@@ -145,7 +152,8 @@ void add_evaluate(CLI::App& app, int&) {
       "--choices", arguments->choices,
       "In place of a text: a .jsonl file of {\"context\": text, \"choices\": [text, ...], \"answer\": index}");
   command
-      ->add_option("--data", arguments->data, "Text file, or builtin:stories; the run's validation text if not given")
+      ->add_option("--data", arguments->data,
+                   "Text file, builtin:stories or builtin:chat; the run's validation text if not given")
       ->excludes(choices);
   command->add_option("--length", arguments->length, "Tokens in a window; as many as the model sees if not given")
       ->check(CLI::PositiveNumber)

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "cli/prompts.h"
+#include "cli/sampling_options.h"
 #include "core/error.h"
 #include "kernels/device.h"
 
@@ -24,7 +25,7 @@ struct GenerateArguments {
   std::optional<std::string> device;
   size_t batch_size = 16;
   bool json = false;
-  GenerationSettings settings{.max_tokens = 200, .sampling = {.temperature = 0.8}, .stop = {}, .end_of_text = {}};
+  GenerationSettings settings = default_sampling();
 };
 
 std::vector<Prompt> prompts_of(const GenerateArguments& arguments) {
@@ -95,28 +96,6 @@ void run_generate(GenerateArguments arguments) {
   }
 }
 
-void add_sampling(CLI::App& command, GenerationSettings& settings) {
-  auto& sampling = settings.sampling;
-  command.add_option("--max-tokens", settings.max_tokens, "Tokens to draw at most")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--temperature", sampling.temperature, "0: always the likeliest token")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--top-k", sampling.top_k, "Draw among the k likeliest; 0: all")->check(CLI::NonNegativeNumber);
-  command.add_option("--top-p", sampling.top_p, "Draw among the fewest that reach this probability together")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  command
-      .add_option("--repetition-penalty", sampling.repetition_penalty,
-                  "Above 1: tokens that the text holds already become less likely (CTRL)")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--seed", sampling.seed, "The same seed draws the same text")->capture_default_str();
-  command.add_option("--stop", settings.stop, "End before this text; may be given several times")
-      ->allow_extra_args(false);
-}
-
 }  // namespace
 
 void add_generate(CLI::App& app, int&) {
@@ -131,7 +110,7 @@ void add_generate(CLI::App& app, int&) {
   command->add_option("--batch-size", arguments->batch_size, "Texts that grow side by side")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  add_sampling(*command, arguments->settings);
+  add_sampling_options(*command, arguments->settings);
   add_device_option(*command, arguments->device);
   command->add_flag("--json", arguments->json, "For programs: an object a line for each prompt");
   command->footer(

@@ -16,7 +16,7 @@ struct TextSource {
   TextSource(std::string file) : path(std::move(file)) {}  // NOLINT: a path stands for an entry
   TextSource(const char* file) : path(file) {}             // NOLINT
 
-  std::string path;  // a file, a glob, builtin:stories, or - (standard input)
+  std::string path;  // a file, a glob, a built-in corpus, or - (standard input)
   std::optional<double> weight;
   std::optional<std::string> format;  // where the file's name does not say it
 
@@ -43,8 +43,9 @@ struct DataConfig {
   void visit(Visitor& v) {
     using enum Resume;
     v.field("train", train, NonEmpty{}, kFixed,
-            "Files or globs of .txt, .jsonl (the key text) or .bin (llm.c's tokens), - (standard input), or "
-            "builtin:stories; a single text stands for a list of one. An entry may be a block {path, weight, format}: "
+            "Files or globs of .txt, .jsonl (the key text, or conversations in the key messages) or .bin (llm.c's "
+            "tokens), - (standard input), builtin:stories or builtin:chat; a single text stands for a list of one. An "
+            "entry may be a block {path, weight, format}: "
             "weight is its share of the training windows (then every entry has one), format (txt, jsonl, bin, or "
             "uint16: 16-bit ids without a header) says what the file's name does not. Relative paths are relative to "
             "the working directory.");
@@ -54,7 +55,7 @@ struct DataConfig {
     v.field("validation_fraction", validation_fraction, HalfOpen{0, 1}, kFixed,
             "Share of the training text, from its end, that is kept for validation; 0: nothing is kept and nothing is "
             "evaluated. Of several documents whole ones are kept, where that comes near the share. Only where "
-            "validation is empty. builtin:stories has validation stories of its own.");
+            "validation is empty. A built-in corpus has validation text of its own.");
     v.field("tokenizer", tokenizer, NonEmpty{}, kFixed,
             "char (one token a character of the training and validation text; with init_from the tokenizer found "
             "there), bpe (a byte-level BPE trained on the training text, of vocab_size tokens), or the path of a "

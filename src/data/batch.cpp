@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/ignored_target.h"
 
 namespace slm {
 
@@ -11,6 +12,10 @@ void append_window(const TokenStream& tokens, int64_t start, bool isolate_docume
   tokens.copy(start, window);
   batch.inputs.insert(batch.inputs.end(), window.begin(), window.end() - 1);
   batch.targets.insert(batch.targets.end(), window.begin() + 1, window.end());
+  const auto targets = batch.targets.end() - batch.length;
+  for (const auto& [begin, end] : tokens.unscored(start + 1, start + 1 + batch.length)) {
+    std::fill(targets + begin, targets + end, kIgnoredTarget);
+  }
   if (isolate_documents) {
     window.pop_back();
     tokens.copy_document_starts(start, window);

@@ -10,7 +10,8 @@
 
 namespace slm {
 
-/// Windows side by side, row-major (rows, length). targets[r][t] is the token that follows inputs[r][t].
+/// Windows side by side, row-major (rows, length). targets[r][t] is the token that follows inputs[r][t], or
+/// kIgnoredTarget where that one carries no loss.
 struct Batch {
   int64_t rows = 0;
   int64_t length = 0;  // T

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
+#include "data/bpe/model_json.h"
 #include "data/text_error.h"
 #include "data/utf8.h"
 
@@ -41,7 +44,7 @@ std::string shorten(std::string text) {
   return text;
 }
 
-// Refuses every key that is not as in `expected`; `vocab` is left to the caller.
+// Refuses every key that is not as in `expected`; the vocabulary and the special tokens are left to the caller.
 void check_frame(const Json& found, const Json& expected, const std::string& origin, const std::string& prefix) {
   if (!found.is_object()) {
     fail(ExitCode::kData, "{}: {}: expected an object", origin, prefix.empty() ? "the whole file" : prefix);
@@ -55,7 +58,7 @@ void check_frame(const Json& found, const Json& expected, const std::string& ori
   }
   for (const auto& [key, value] : expected.items()) {
     if (!found.contains(key)) fail(ExitCode::kData, "{}: {}: the key is missing", origin, path_of(key));
-    if (path_of(key) == "model.vocab") continue;
+    if (path_of(key) == "model.vocab" || path_of(key) == "added_tokens") continue;
     if (value.is_object() && found[key].is_object()) {
       check_frame(found[key], value, origin, path_of(key));
     } else if (found[key] != value) {
@@ -94,10 +97,35 @@ std::vector<char32_t> read_vocabulary(const Json& vocabulary, const std::string&
   return code_points;
 }
 
-// Calls `visit(code_point, offset)` for every character of `text`.
+AddedToken special_token(const std::string& name, size_t id) {
+  return {.id = static_cast<int32_t>(id), .content = name, .special = true};
+}
+
+// The names of the special tokens, which follow `characters` ids.
+std::vector<std::string> read_special_tokens(const Json& tokens, size_t characters, const std::string& origin) {
+  if (!tokens.is_array()) fail(ExitCode::kData, "{}: added_tokens: expected a list", origin);
+  std::vector<std::string> names;
+  for (const Json& token : tokens) {
+    const auto content = token.is_object() && token.contains("content") ? token["content"] : Json();
+    const std::string name = content.is_string() ? content.get<std::string>() : "";
+    const Json expected = added_token_json(special_token(name, characters + names.size()));
+    if (name.size() < 2 || token != expected) {
+      fail(ExitCode::kData,
+           "{}: added_tokens[{}]: found {}, expected a special token of at least two characters, as {}", origin,
+           names.size(), shorten(token.dump(-1, ' ', false, Json::error_handler_t::replace)), expected.dump());
+    }
+    if (std::find(names.begin(), names.end(), name) != names.end()) {
+      fail(ExitCode::kData, "{}: added_tokens[{}]: {} is there twice", origin, names.size(), name);
+    }
+    names.push_back(name);
+  }
+  return names;
+}
+
+// Calls `visit(code_point, offset)` for every character of `text` from `begin` on.
 template <class Visit>
-void for_each_character(std::string_view text, std::string_view origin, const Visit& visit) {
-  for (size_t offset = 0; offset < text.size();) {
+void for_each_character(std::string_view text, std::string_view origin, const Visit& visit, size_t begin = 0) {
+  for (size_t offset = begin; offset < text.size();) {
     const auto first = static_cast<uint8_t>(text[offset]);
     if (first < kAscii) {
       visit(char32_t{first}, offset++);
@@ -118,12 +146,17 @@ void for_each_character(std::string_view text, std::string_view origin, const Vi
 CharTokenizer::CharTokenizer(const std::set<char32_t>& code_points) : CharTokenizer() {
   SLM_CHECK(!code_points.empty());
   for (const char32_t code_point : code_points) add(code_point);
+  characters_ = static_cast<int32_t>(pieces_.size());
 }
 
 CharTokenizer CharTokenizer::from_json(const Json& json, const std::string& origin) {
   check_frame(json, Json(frame()), origin, "");
   CharTokenizer tokenizer;
   for (const char32_t code_point : read_vocabulary(json["model"]["vocab"], origin)) tokenizer.add(code_point);
+  tokenizer.characters_ = static_cast<int32_t>(tokenizer.pieces_.size());
+  for (auto& name : read_special_tokens(json["added_tokens"], tokenizer.pieces_.size(), origin)) {
+    tokenizer.pieces_.push_back(std::move(name));
+  }
   return tokenizer;
 }
 
@@ -143,21 +176,48 @@ int32_t CharTokenizer::id_of(char32_t code_point) const {
   return found == others_.end() ? kMissing : found->second;
 }
 
-std::vector<int32_t> CharTokenizer::encode_text(std::string_view text, std::string_view origin,
-                                                const EncodeOptions& /*options*/) const {
-  std::vector<int32_t> ids;
-  ids.reserve(text.size());
-  for_each_character(text, origin, [&](char32_t code_point, size_t offset) {
+std::optional<int32_t> CharTokenizer::special_token_at(std::string_view text) const {
+  std::optional<int32_t> longest;
+  for (int32_t id = characters_; id < vocab_size(); ++id) {
+    if (text.starts_with(token_bytes(id)) && (!longest || token_bytes(id).size() > token_bytes(*longest).size())) {
+      longest = id;
+    }
+  }
+  return longest;
+}
+
+void CharTokenizer::append_characters(std::string_view text, size_t begin, std::string_view origin,
+                                      std::vector<int32_t>& ids) const {
+  const auto append = [&](char32_t code_point, size_t offset) {
     const int32_t id = id_of(code_point);
     if (id == kMissing) {
       throw TextError(std::string(origin), place_of(text, offset),
                       fmt::format("character {} at byte ", show_character(code_point)),
                       fmt::format(" is not in the tokenizer's vocabulary of {} characters; remove it or use a "
                                   "tokenizer made from text that holds it",
-                                  vocab_size()));
+                                  characters_));
     }
     ids.push_back(id);
-  });
+  };
+  for_each_character(text, origin, append, begin);
+}
+
+std::vector<int32_t> CharTokenizer::encode_text(std::string_view text, std::string_view origin,
+                                                const EncodeOptions& options) const {
+  std::vector<int32_t> ids;
+  ids.reserve(text.size());
+  size_t begin = 0;  // of the characters that are not encoded yet
+  for (size_t at = 0; options.recognize_special && at < text.size();) {
+    const auto special = special_token_at(text.substr(at));
+    if (!special) {
+      ++at;
+      continue;
+    }
+    append_characters(text.substr(0, at), begin, origin, ids);
+    ids.push_back(*special);
+    begin = at += token_bytes(*special).size();
+  }
+  append_characters(text, begin, origin, ids);
   return ids;
 }
 
@@ -171,7 +231,13 @@ std::string_view CharTokenizer::token_bytes(int32_t id) const {
 std::string CharTokenizer::to_json() const {
   OrderedJson json = frame();
   OrderedJson& vocabulary = json["model"]["vocab"];
-  for (size_t id = 0; id < pieces_.size(); ++id) vocabulary[pieces_[id]] = id;
+  for (size_t id = 0; id < pieces_.size(); ++id) {
+    if (is_special(static_cast<int32_t>(id))) {
+      json["added_tokens"].push_back(added_token_json(special_token(pieces_[id], id)));
+    } else {
+      vocabulary[pieces_[id]] = id;
+    }
+  }
   return json.dump(2);
 }
 

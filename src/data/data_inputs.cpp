@@ -14,15 +14,15 @@
 namespace slm {
 namespace {
 
-bool is_stories(const std::vector<Source>& sources) {
-  return sources.size() == 1 && sources[0].kind == SourceKind::kStories;
+bool are_builtin(const std::vector<Source>& sources) {
+  return std::all_of(sources.begin(), sources.end(), [](const Source& source) { return source.is_builtin(); });
 }
 
 // Text that is trained on says nothing about new text.
 void warn_of_overlap(const std::vector<Source>& train, const std::vector<Source>& validation) {
   for (const Source& source : validation) {
     const auto same = [&](const Source& other) { return other.path == source.path; };
-    if (source.kind == SourceKind::kStories || std::none_of(train.begin(), train.end(), same)) continue;
+    if (source.is_builtin() || std::none_of(train.begin(), train.end(), same)) continue;
     if (source.is_standard_input()) {
       fail(ExitCode::kData, "data.validation: -: standard input is in data.train already, and can be read only once");
     }
@@ -68,7 +68,14 @@ std::vector<DataInputs::Input> DataInputs::all() const {
   return inputs;
 }
 
-bool DataInputs::validates_on_stories() const { return validation && is_stories(validation->sources); }
+bool DataInputs::validates_on_stories() const {
+  return validation && validation->sources.size() == 1 && validation->sources[0].kind == SourceKind::kStories;
+}
+
+bool DataInputs::hold_conversations() const {
+  const auto inputs = all();
+  return std::any_of(inputs.begin(), inputs.end(), [](const Input& i) { return i.source.holds_conversations(); });
+}
 
 DataInputs find_inputs(const DataConfig& config) {
   if (config.train.empty()) fail(ExitCode::kUsage, "data.train: not given; expected files or {}", stories::kName);
@@ -76,7 +83,7 @@ DataInputs find_inputs(const DataConfig& config) {
   std::vector<Source> validation = find_sources(config.validation, "data.validation");
   DataInputs inputs;
   if (validation.empty() && config.validation_fraction > 0) {
-    if (is_stories(train)) {
+    if (are_builtin(train)) {
       validation = train;
     } else {
       inputs.split = true;

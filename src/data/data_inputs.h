@@ -35,6 +35,7 @@ struct DataInputs {
   /// Training, then validation, then the tokenizer's file.
   std::vector<Input> all() const;
   bool validates_on_stories() const;
+  bool hold_conversations() const;
 };
 
 /// Error (kUsage or kData) where nothing is named, or as of find_sources. Warns of validation text that is trained on.

@@ -1,5 +1,6 @@
 #include "data/data_record.h"
 
+#include <algorithm>
 #include <system_error>
 
 #include "core/error.h"
@@ -63,6 +64,9 @@ OrderedJson to_json(const StreamRecord& stream) {
                       {"starts_file", shard.starts_file},
                       {"documents", shard.documents},
                       {"starts_sha256", shard.starts_sha256}});
+    if (shard.unscored_file.empty()) continue;
+    shards.back()["unscored_file"] = shard.unscored_file;
+    shards.back()["unscored_sha256"] = shard.unscored_sha256;
   }
   return {{"name", stream.name},
           {"tokens", stream.tokens()},
@@ -96,7 +100,9 @@ StreamRecord read_stream(const Json& json) {
                              .documents = shard.at("documents").get<int64_t>(),
                              .bytes = shard.at("bytes").get<int64_t>(),
                              .sha256 = shard.at("sha256").get<std::string>(),
-                             .starts_sha256 = shard.at("starts_sha256").get<std::string>()});
+                             .starts_sha256 = shard.at("starts_sha256").get<std::string>(),
+                             .unscored_file = shard.value("unscored_file", ""),
+                             .unscored_sha256 = shard.value("unscored_sha256", "")});
   }
   return stream;
 }
@@ -170,11 +176,25 @@ auto read_versioned(const std::filesystem::path& path, const Read& read)
 
 }  // namespace
 
+std::vector<std::string> ShardRecord::files() const {
+  std::vector<std::string> names = {file, starts_file};
+  if (!unscored_file.empty()) names.push_back(unscored_file);
+  return names;
+}
+
 int64_t StreamRecord::tokens() const { return sum(shards, &ShardRecord::tokens); }
 int64_t StreamRecord::bytes() const { return sum(shards, &ShardRecord::bytes); }
 int64_t StreamRecord::documents() const { return sum(shards, &ShardRecord::documents); }
 std::string StreamRecord::sha256() const { return join_hashes(shards, &ShardRecord::sha256); }
 std::string StreamRecord::starts_sha256() const { return join_hashes(shards, &ShardRecord::starts_sha256); }
+
+std::string StreamRecord::unscored_sha256() const {
+  const auto scored = [](const ShardRecord& shard) { return shard.unscored_file.empty(); };
+  if (std::all_of(shards.begin(), shards.end(), scored)) return {};
+  Sha256 hash;
+  for (const ShardRecord& shard : shards) hash.update(scored(shard) ? "none" : shard.unscored_sha256);
+  return hash.hex();
+}
 
 Json data_config_json(const DataConfig& config) {
   Json json = Json::object();

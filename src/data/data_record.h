@@ -14,12 +14,17 @@
 
 namespace slm {
 
-/// A token file, and beside it a file of uint32: which of its tokens begin a document.
+/// A token file, and beside it a file of uint32: which of its tokens begin a document. Where there are tokens that
+/// nobody learns to predict, another file of uint32: pairs of the first of such tokens and the one behind them.
 struct ShardRecord {
   std::string file, starts_file;  // names in the folder tokens/
   int64_t tokens = 0, documents = 0;
   int64_t bytes = 0;  // of the text that the tokens stand for
   std::string sha256, starts_sha256;
+  std::string unscored_file = {}, unscored_sha256 = {};  // empty: every token is scored
+
+  /// The names of all its files.
+  std::vector<std::string> files() const;
 };
 
 /// Shards that are one sequence of tokens.
@@ -34,6 +39,8 @@ struct StreamRecord {
   std::string sha256() const;
   /// Of its documents' beginnings.
   std::string starts_sha256() const;
+  /// Of what is not scored; empty where everything is.
+  std::string unscored_sha256() const;
 };
 
 struct DataRecord {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "data/chat/chat_template.h"
+
 namespace slm {
 namespace {
 
@@ -27,12 +29,33 @@ void encode_piece(const TextPiece& piece, const Tokenizer& tokenizer, EncodedChu
   if (piece.ends && end) encoded.ids.push_back(*end);
 }
 
+void encode_conversation(const Conversation& conversation, std::string_view origin, const Tokenizer& tokenizer,
+                         const ChatTokens& tokens, EncodedChunk& encoded) {
+  const auto begin = static_cast<int64_t>(encoded.ids.size());
+  encoded.starts.push_back(begin);
+  auto [ids, unscored] = encode_conversation(conversation, tokenizer, tokens, origin);
+  encoded.ids.insert(encoded.ids.end(), ids.begin(), ids.end());
+  for (const TokenSpan& span : unscored) append_span(encoded.unscored, {begin + span.begin, begin + span.end});
+  if (const auto end = tokenizer.end_of_text()) {
+    const auto place = static_cast<int64_t>(encoded.ids.size());
+    encoded.ids.push_back(*end);
+    append_span(encoded.unscored, {place, place + 1});
+  }
+}
+
 }  // namespace
 
 EncodedChunk encode_chunk(TextChunk chunk, const Source& source, std::string_view role, const Tokenizer& tokenizer) {
   EncodedChunk encoded{.at = chunk.at, .bytes = chunk.bytes, .ids = std::move(chunk.ids), .starts = {}};
   if (source.is_tokens()) {
     find_documents(chunk, tokenizer, encoded);
+    return encoded;
+  }
+  if (source.holds_conversations()) {
+    const ChatTokens tokens = need_chat_tokens(tokenizer, source.name());
+    for_each_conversation(chunk, source, role, [&](const Conversation& conversation, std::string_view origin) {
+      encode_conversation(conversation, origin, tokenizer, tokens, encoded);
+    });
     return encoded;
   }
   for_each_piece(chunk, source, role, [&](const TextPiece& piece) { encode_piece(piece, tokenizer, encoded); });

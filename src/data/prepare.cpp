@@ -15,6 +15,7 @@
 #include "core/sha256.h"
 #include "data/batch.h"
 #include "data/char_tokenizer.h"
+#include "data/chat/chat_template.h"
 #include "data/data_inputs.h"
 #include "data/data_record.h"
 #include "data/prepare_folder.h"
@@ -58,6 +59,7 @@ void read_standard_input(DataInputs& inputs, PrepareFolder& place) {
       place.create();
       if (copy_standard_input(place.standard_input()) > 0) {
         source.copy = place.standard_input();
+        if (source.kind == SourceKind::kJsonLines) source.kind = kind_of_lines(source.copy);
       } else if (!file_exists(place.record())) {
         place.discard();
         fail(ExitCode::kData, "standard input: nothing came; expected text, as in: cat text.txt | slm prepare ...");
@@ -106,8 +108,7 @@ std::optional<std::string> find_staleness(const std::optional<DataRecord>& recor
   std::vector<fs::path> files = {place.tokenizer()};
   for (const StreamRecord& stream : streams_of(*record)) {
     for (const ShardRecord& shard : stream.shards) {
-      files.push_back(place.tokens() / shard.file);
-      files.push_back(place.tokens() / shard.starts_file);
+      for (const std::string& file : shard.files()) files.push_back(place.tokens() / file);
     }
   }
   for (const fs::path& path : files) {
@@ -125,7 +126,7 @@ std::vector<SourceState> examine_all(const DataInputs& inputs) {
   return states;
 }
 
-// The characters of all texts.
+// The characters of all texts, and of the chat template where there are conversations.
 std::shared_ptr<const Tokenizer> make_character_tokenizer(const DataInputs& inputs, int threads) {
   ReadingProgress progress("searched for characters", bytes_of(inputs));
   struct Found {
@@ -133,12 +134,15 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(const DataInputs& inpu
     int64_t bytes;
   };
   std::set<char32_t> code_points;
+  if (inputs.hold_conversations()) collect_characters(chat_template_text(), "chat template", code_points);
   for (const auto& stream : inputs.streams()) {
     ChunkReader reader(stream.sources, stream.role, nullptr);
     const auto collect = [&](const TextChunk& chunk) {
       Found found{{}, chunk.bytes};
-      for_each_piece(chunk, stream.sources[static_cast<size_t>(chunk.at.source)], stream.role,
-                     [&](const TextPiece& piece) { collect_characters(piece.text, piece.origin, found.code_points); });
+      const Source& source = stream.sources[static_cast<size_t>(chunk.at.source)];
+      for_each_text(chunk, source, stream.role, [&](std::string_view text, std::string_view origin) {
+        collect_characters(text, origin, found.code_points);
+      });
       return found;
     };
     work_in_order(
@@ -198,6 +202,7 @@ class Preparation {
                 .streams = {},
                 .position = {}};
     tokenizer_ = make_tokenizer();
+    if (inputs_.hold_conversations()) prepare_for_chat();
     journal_.tokenizer_sha256 = tokenizer_->hash();
     place_.start_anew();
     write_file_atomically(place_.new_tokenizer(), tokenizer_->to_json());
@@ -209,6 +214,15 @@ class Preparation {
     const int threads = threads_of(settings_);
     if (config_.tokenizer == kTrainedTokenizer) return train_tokenizer(inputs_, config_.vocab_size.value(), threads);
     return make_character_tokenizer(inputs_, threads);
+  }
+
+  void prepare_for_chat() {
+    const int64_t before = tokenizer_->vocab_size();
+    tokenizer_ = with_chat_tokens(tokenizer_);
+    if (inputs_.tokenizer && tokenizer_->vocab_size() > before) {
+      log_info("data: the tokenizer lacked the chat template's special tokens; added: {} (from id {} on)",
+               tokenizer_->vocab_size() - before, before);
+    }
   }
 
   DataRecord make_record() const {
@@ -277,8 +291,9 @@ std::string hash_of(const DataRecord& record, bool isolate_documents) {
   std::vector<std::string> hashes = {record.tokenizer_sha256};
   for (const StreamRecord& stream : record.train) hashes.push_back(stream.sha256());
   hashes.push_back(record.validation ? record.validation->sha256() : "none");
-  if (isolate_documents) {
-    for (const StreamRecord& stream : streams_of(record)) hashes.push_back(stream.starts_sha256());
+  for (const StreamRecord& stream : streams_of(record)) {
+    if (isolate_documents) hashes.push_back(stream.starts_sha256());
+    if (const std::string unscored = stream.unscored_sha256(); !unscored.empty()) hashes.push_back(unscored);
   }
   return sha256_hex(fmt::format("{}", fmt::join(hashes, " ")));
 }
@@ -306,6 +321,22 @@ PreparedData open_data(const DataConfig& config, const DataRecord& record, const
   return data;
 }
 
+// A window sees only a part of them.
+void tell_of_long_conversations(const PreparedData& data, int64_t sequence_length) {
+  int64_t count = 0, all = 0;
+  for (const TrainingPart& part : data.train) {
+    if (!part.tokens->has_unscored()) continue;
+    count += part.tokens->documents_longer_than(sequence_length);
+    all += part.documents;
+  }
+  if (count == 0) return;
+  log_warning(
+      "data: {} of {} conversations are longer than a window of {} tokens (model.max_sequence_length): their later "
+      "parts "
+      "are learned without their beginning",
+      count, all, sequence_length);
+}
+
 }  // namespace
 
 PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, const fs::path& folder,
@@ -326,7 +357,13 @@ PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, con
     fs::remove(place.standard_input(), nothing_there);
   }
   check_lengths(*record, sequence_length);
-  return open_data(config, *record, place);
+  PreparedData data = open_data(config, *record, place);
+  const auto& validated = inputs.validation;
+  data.validates_on_questions =
+      validated && std::any_of(validated->sources.begin(), validated->sources.end(),
+                               [](const Source& source) { return source.kind == SourceKind::kQuestions; });
+  if (sequence_length > 1) tell_of_long_conversations(data, sequence_length);  // 1: nobody knows it yet
+  return data;
 }
 
 bool is_prepared(const DataConfig& config, const fs::path& folder) {

@@ -31,6 +31,7 @@ struct PreparedData {
   int64_t validation_bytes = 0;
   std::vector<int32_t> token_bytes;           // by id
   std::optional<double> floor_bits_per_byte;  // where builtin:stories is the validation text: no loss goes below it
+  bool validates_on_questions = false;        // builtin:chat is among the validation text
   std::string hash;                           // of tokenizer and tokens: equal data has equal hashes
 };
 
@@ -43,11 +44,11 @@ struct PrepareSettings {
 /// `folder`; or reuses what is there if config and sources have not changed. The log says which. A preparation that was
 /// ended goes on after its last finished token file. Memory does not depend on the size of the text.
 /// Documents (a .txt file, a line of a .jsonl) are joined, each followed by the tokenizer's end of text where it has
-/// one. Where `validation` is empty, the end of the training tokens is the validation text (find_cut); for `train:
-/// builtin:stories` it is stories of another seed (nothing where the fraction is 0).
-/// Errors (kData) name the file and the place in it: missing, unreadable, empty, not UTF-8, not JSON, not of the
-/// tokenizer; or the counts, where a text is shorter than a window of `sequence_length` + 1 tokens. What was in the
-/// folder before stays then.
+/// one. Of conversations only the assistant's tokens are scored; the tokenizer gets the chat template's special tokens
+/// where it lacks them. Where `validation` is empty, the end of the training tokens is the validation text (find_cut);
+/// for a built-in corpus it is text of another seed (nothing where the fraction is 0). Errors (kData) name the file and
+/// the place in it: missing, unreadable, empty, not UTF-8, not JSON, not of the tokenizer; or the counts, where a text
+/// is shorter than a window of `sequence_length` + 1 tokens. What was in the folder before stays then.
 PreparedData prepare_data(const DataConfig& config, int64_t sequence_length, const std::filesystem::path& folder,
                           const PrepareSettings& settings = {});
 

@@ -46,7 +46,9 @@ void move_files(const fs::path& from, const fs::path& to) {
 std::set<std::string> files_of(const DataRecord& record) {
   std::set<std::string> files;
   const auto add = [&](const StreamRecord& stream) {
-    for (const ShardRecord& shard : stream.shards) files.insert({shard.file, shard.starts_file});
+    for (const ShardRecord& shard : stream.shards) {
+      for (const std::string& file : shard.files()) files.insert(file);
+    }
   };
   for (const StreamRecord& stream : record.train) add(stream);
   if (record.validation) add(*record.validation);

@@ -10,7 +10,10 @@
 #include <system_error>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
 #include "core/sha256.h"
+#include "data/chat/questions.h"
 #include "data/stories/stories.h"
 
 namespace slm {
@@ -45,9 +48,9 @@ SourceKind kind_of_name(const std::string& path, std::string_view key) {
     if (extension == fmt::format(".{}", known)) return kind_of(known);
   }
   fail(ExitCode::kData,
-       "{}: {}: unknown kind of file; expected .txt (UTF-8 text), .jsonl (a text a line), .bin (tokens) or {}, or say "
-       "it: {{path: {}, format: txt}}",
-       key, path, stories::kName, path);
+       "{}: {}: unknown kind of file; expected .txt (UTF-8 text), .jsonl (a text or a conversation a line), .bin "
+       "(tokens), {} or {}, or say it: {{path: {}, format: txt}}",
+       key, path, stories::kName, questions::kName, path);
 }
 
 Source make_source(const TextSource& entry, const std::string& path, std::string_view key) {
@@ -59,14 +62,16 @@ Source make_source(const TextSource& entry, const std::string& path, std::string
   const SourceKind kind = entry.format ? kind_of(*entry.format) : kind_of_name(path, key);
   std::error_code error;
   if (!std::filesystem::exists(path, error)) fail(ExitCode::kData, "{}: {}: there is no such file", key, path);
-  return {kind, path};
+  return {kind == SourceKind::kJsonLines ? kind_of_lines(path) : kind, path};
 }
 
 std::vector<Source> sources_of(const TextSource& entry, std::string_view key) {
   const std::string& path = entry.path;
   if (path == stories::kName) return {{SourceKind::kStories, path}};
+  if (path == questions::kName) return {{SourceKind::kQuestions, path}};
   if (path.starts_with("builtin:")) {
-    fail(ExitCode::kData, "{}: {}: unknown built-in corpus; there is {}", key, path, stories::kName);
+    fail(ExitCode::kData, "{}: {}: unknown built-in corpus; there are {} and {}", key, path, stories::kName,
+         questions::kName);
   }
   std::error_code error;
   if (!is_glob(path) || std::filesystem::exists(path, error)) return {make_source(entry, path, key)};
@@ -82,12 +87,41 @@ int64_t modified_ns(const std::string& path) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-std::string stories_text(std::string_view role) {
-  const auto [seed, count] = stories_of(role);
-  return stories::text(seed, count);
+std::string builtin_text(SourceKind kind, std::string_view role) {
+  const auto [seed, count] = builtin_part(kind, role);
+  return kind == SourceKind::kStories ? stories::text(seed, count) : questions::text(seed, count);
+}
+
+// The first line that is more than white space; empty where there is none in the first gigabyte.
+std::string first_line(const std::string& path) {
+  constexpr size_t kMost = size_t{1} << 30;
+  constexpr const char* kWhiteSpace = " \t\r\n";
+  const FileReader file(path);
+  std::string line;
+  uint64_t place = 0;
+  for (size_t wanted = size_t{1} << 16; line.size() < kMost; wanted *= 2) {
+    const size_t known = line.size();
+    line.resize(known + wanted);
+    const size_t got = file.read_at(place, std::as_writable_bytes(std::span(line.data() + known, wanted)));
+    place += got;
+    line.resize(known + got);
+    line.erase(0, std::min(line.find_first_not_of(kWhiteSpace), line.size()));
+    if (const size_t end = line.find('\n'); end != std::string::npos) return line.substr(0, end);
+    if (got < wanted) return line;
+  }
+  return {};
 }
 
 }  // namespace
+
+SourceKind kind_of_lines(const std::string& path) {
+  // What is wrong with the line is told with its place when it is read.
+  const auto json = nlohmann::json::parse(first_line(path), nullptr, false);
+  if (!json.is_object() || !json.contains("messages")) return SourceKind::kJsonLines;
+  if (!json.contains("text")) return SourceKind::kConversations;
+  fail(ExitCode::kData, "{}: its first line has both \"text\" and \"messages\"; leave out what is not to be learned",
+       path);
+}
 
 std::vector<Source> find_sources(const std::vector<TextSource>& entries, std::string_view key) {
   std::vector<Source> sources;
@@ -103,7 +137,7 @@ std::vector<Source> find_sources(const std::vector<TextSource>& entries, std::st
 }
 
 int64_t source_bytes(std::string_view role, const Source& source) {
-  if (source.kind == SourceKind::kStories) return static_cast<int64_t>(stories_text(role).size());
+  if (source.is_builtin()) return static_cast<int64_t>(builtin_text(source.kind, role).size());
   std::error_code error;
   const auto bytes = std::filesystem::file_size(source.file(), error);
   if (error) fail(ExitCode::kData, "{}: cannot be examined: {}", source.name(), error.message());
@@ -112,8 +146,8 @@ int64_t source_bytes(std::string_view role, const Source& source) {
 
 SourceState examine(const std::string& role, const Source& source, const std::function<void(int64_t)>& on_bytes) {
   SourceState state{.role = role, .path = source.path, .sha256 = {}};
-  if (source.kind == SourceKind::kStories) {
-    const std::string text = stories_text(role);
+  if (source.is_builtin()) {
+    const std::string text = builtin_text(source.kind, role);
     state.bytes = static_cast<int64_t>(text.size());
     state.sha256 = sha256_hex(text);
     return state;
@@ -125,7 +159,7 @@ SourceState examine(const std::string& role, const Source& source, const std::fu
 }
 
 bool is_unchanged(const SourceState& state, const Source& source) {
-  if (source.kind != SourceKind::kStories) {
+  if (!source.is_builtin()) {
     std::error_code error;
     const auto bytes = std::filesystem::file_size(source.file(), error);
     if (error || static_cast<int64_t>(bytes) != state.bytes) return false;
@@ -134,9 +168,15 @@ bool is_unchanged(const SourceState& state, const Source& source) {
   return examine(state.role, source).sha256 == state.sha256;
 }
 
-StoriesOfRole stories_of(std::string_view role) {
-  if (role == "train") return {stories::kTrainSeed, stories::kTrainStories};
-  return {stories::kValidationSeed, stories::kValidationStories};
+BuiltinPart builtin_part(SourceKind kind, std::string_view role) {
+  const bool train = role == "train";
+  if (kind == SourceKind::kStories) {
+    if (train) return {stories::kTrainSeed, stories::kTrainStories};
+    return {stories::kValidationSeed, stories::kValidationStories};
+  }
+  SLM_CHECK(kind == SourceKind::kQuestions);
+  if (train) return {questions::kTrainSeed, questions::kTrainConversations};
+  return {questions::kValidationSeed, questions::kValidationConversations};
 }
 
 }  // namespace slm

@@ -12,11 +12,13 @@
 namespace slm {
 
 enum class SourceKind {
-  kText,       // .txt: one document
-  kJsonLines,  // .jsonl: a document a line, in the key `text`
-  kTokens,     // .bin, a token file
-  kRawTokens,  // uint16 ids without a header
-  kStories,    // builtin:stories
+  kText,           // .txt: one document
+  kJsonLines,      // .jsonl: a document a line, in the key `text`
+  kConversations,  // .jsonl: a conversation a line, in the key `messages`
+  kTokens,         // .bin, a token file
+  kRawTokens,      // uint16 ids without a header
+  kStories,        // builtin:stories
+  kQuestions,      // builtin:chat
 };
 
 /// The entry that stands for standard input.
@@ -29,6 +31,8 @@ struct Source {
   size_t entry = 0;       // of the config, that named it
 
   bool is_standard_input() const { return path == kStandardInput; }
+  bool is_builtin() const { return kind == SourceKind::kStories || kind == SourceKind::kQuestions; }
+  bool holds_conversations() const { return kind == SourceKind::kConversations || kind == SourceKind::kQuestions; }
   bool is_tokens() const { return kind == SourceKind::kTokens || kind == SourceKind::kRawTokens; }
   /// Where its bytes lie.
   const std::string& file() const { return is_standard_input() ? copy : path; }
@@ -39,6 +43,9 @@ struct Source {
 /// The files behind the entries, a glob's in the order of their names. Error (kData), beginning with `key`, where a
 /// file is missing, a glob matches nothing, a kind is unknown or a file is named twice.
 std::vector<Source> find_sources(const std::vector<TextSource>& entries, std::string_view key);
+
+/// Whether a .jsonl file holds texts or conversations: what its first line does. Error (kData) where that has both.
+SourceKind kind_of_lines(const std::string& path);
 
 /// What identifies a source's content; size and time of change are compared first, because hashing reads everything.
 struct SourceState {
@@ -61,11 +68,11 @@ SourceState examine(const std::string& role, const Source& source,
 /// Whether the source still is as in `state`. Hashes it only where its size is equal and its time differs.
 bool is_unchanged(const SourceState& state, const Source& source);
 
-/// Stories of the built-in corpus for this role, each a document: seed and how many.
-struct StoriesOfRole {
+/// Stories or conversations of a built-in corpus for this role: seed and how many.
+struct BuiltinPart {
   uint64_t seed;
   int64_t count;
 };
-StoriesOfRole stories_of(std::string_view role);
+BuiltinPart builtin_part(SourceKind kind, std::string_view role);
 
 }  // namespace slm

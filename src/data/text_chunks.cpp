@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "data/chat/questions.h"
 #include "data/stories/stories.h"
 #include "data/text_error.h"
 #include "data/utf8.h"
@@ -19,44 +20,54 @@ namespace {
 constexpr size_t kChunkBytes = size_t{1} << 20;
 constexpr size_t kLongestPiece = size_t{1} << 30;  // without a place to cut
 constexpr int64_t kChunkTokens = int64_t{1} << 18;
-constexpr int64_t kChunkStories = 500;
+constexpr int64_t kChunkItems = 500;
 
 size_t after_last_line(std::string_view text) { return text.rfind('\n') + 1; }  // npos + 1 is 0
 
-// The key `text` of one line; `origin` is the file.
-std::string text_of_line(std::string_view line, const std::string& origin, size_t number) {
-  const nlohmann::json json = parse_json(line, origin, {.max_bytes = kLongestPiece}, number);
+// The key `text` of one line.
+std::string text_of_line(const nlohmann::json& json, const std::string& origin) {
   if (!json.is_object()) {
-    fail(ExitCode::kData, "{}:{}: found {}, expected an object {{\"text\": ...}}", origin, number, json.type_name());
+    fail(ExitCode::kData, "{}: found {}, expected an object {{\"text\": ...}}", origin, json.type_name());
   }
   const auto text = json.find("text");
   if (text == json.end()) {
-    fail(ExitCode::kData, "{}:{}: the key \"text\" is missing; expected {{\"text\": ...}}", origin, number);
+    fail(ExitCode::kData, "{}: the key \"text\" is missing; expected {{\"text\": ...}}{}", origin,
+         json.contains("messages") ? " as in the file's first line; put conversations into a file of their own" : "");
   }
   if (!text->is_string()) {
-    fail(ExitCode::kData, "{}:{}: text: found {}, expected text", origin, number, text->type_name());
+    fail(ExitCode::kData, "{}: text: found {}, expected text", origin, text->type_name());
   }
   return text->get<std::string>();
 }
 
+using LineVisitor = std::function<void(const nlohmann::json& line, const std::string& origin)>;
+
 // Lines of white space alone are passed over.
-void for_each_line(const TextChunk& chunk, const std::string& origin, size_t first_line,
-                   const std::function<void(const TextPiece&)>& visit) {
-  const std::string_view text = chunk.text;
+void for_each_line_from(size_t first_line, std::string_view text, const std::string& file, const LineVisitor& visit) {
   size_t number = first_line;
   for (size_t begin = 0; begin < text.size(); ++number) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string document = text_of_line(line, origin, number);
-    visit({document, fmt::format("{}:{}: text", origin, number), true, true});
+    visit(parse_json(line, file, {.max_bytes = kLongestPiece}, number), fmt::format("{}:{}", file, number));
+  }
+}
+
+// What stands before the chunk is counted only where a message needs it.
+void for_each_line(const TextChunk& chunk, const Source& source, const LineVisitor& visit) {
+  try {
+    for_each_line_from(1, chunk.text, source.name(), visit);
+  } catch (const Error&) {
+    const auto first_line = static_cast<size_t>(place_in_file(source.file(), chunk.at.offset).line);
+    for_each_line_from(first_line, chunk.text, source.name(), visit);
+    throw;
   }
 }
 
 void for_each_story(const TextChunk& chunk, std::string_view role, const std::function<void(const TextPiece&)>& visit) {
-  const uint64_t seed = stories_of(role).seed;
-  for (int64_t i = chunk.at.offset; i < chunk.at.offset + chunk.stories; ++i) {
+  const uint64_t seed = builtin_part(SourceKind::kStories, role).seed;
+  for (int64_t i = chunk.at.offset; i < chunk.at.offset + chunk.items; ++i) {
     const std::string story = stories::story(seed, i).text;
     visit({story, stories::kName, true, true});
   }
@@ -72,9 +83,9 @@ std::optional<TextChunk> ChunkReader::next() {
     const Source& source = sources_[static_cast<size_t>(position_.source)];
     std::optional<TextChunk> chunk;
     if (source.kind == SourceKind::kText) chunk = next_text(source);
-    if (source.kind == SourceKind::kJsonLines) chunk = next_lines(source);
+    if (source.kind == SourceKind::kJsonLines || source.kind == SourceKind::kConversations) chunk = next_lines(source);
     if (source.is_tokens()) chunk = next_tokens(source);
-    if (source.kind == SourceKind::kStories) chunk = next_stories();
+    if (source.is_builtin()) chunk = next_of_builtin(source);
     if (chunk) return chunk;
     go_to_next_source();
   }
@@ -163,33 +174,50 @@ std::optional<TextChunk> ChunkReader::next_tokens(const Source& source) {
   return chunk;
 }
 
-std::optional<TextChunk> ChunkReader::next_stories() {
-  const int64_t count = std::min(kChunkStories, stories_of(role_).count - position_.offset);
+std::optional<TextChunk> ChunkReader::next_of_builtin(const Source& source) {
+  const int64_t count = std::min(kChunkItems, builtin_part(source.kind, role_).count - position_.offset);
   if (count == 0) return std::nullopt;
   auto chunk = advance(count, 0);
-  chunk.stories = count;
+  chunk.items = count;
   return chunk;
 }
 
 void for_each_piece(const TextChunk& chunk, const Source& source, std::string_view role,
                     const std::function<void(const TextPiece&)>& visit) {
-  const std::string name = source.name();
   if (source.kind == SourceKind::kStories) return for_each_story(chunk, role, visit);
-  // What stands before the chunk is counted only where a message needs it.
-  const auto place = [&] { return place_in_file(source.file(), chunk.at.offset); };
-  if (source.kind == SourceKind::kText) {
-    try {
-      return visit({chunk.text, name, chunk.begins, chunk.ends});
-    } catch (const TextError& error) {
-      throw error.after(place());
-    }
+  if (source.kind == SourceKind::kJsonLines) {
+    return for_each_line(chunk, source, [&](const nlohmann::json& line, const std::string& origin) {
+      visit({text_of_line(line, origin), origin + ": text", true, true});
+    });
   }
   try {
-    for_each_line(chunk, name, 1, visit);
-  } catch (const Error&) {
-    for_each_line(chunk, name, static_cast<size_t>(place().line), visit);
-    throw;
+    visit({chunk.text, source.name(), chunk.begins, chunk.ends});
+  } catch (const TextError& error) {
+    throw error.after(place_in_file(source.file(), chunk.at.offset));
   }
+}
+
+void for_each_conversation(const TextChunk& chunk, const Source& source, std::string_view role,
+                           const std::function<void(const Conversation&, std::string_view origin)>& visit) {
+  if (source.kind == SourceKind::kConversations) {
+    return for_each_line(chunk, source, [&](const nlohmann::json& line, const std::string& origin) {
+      visit(parse_conversation(line, origin), origin);
+    });
+  }
+  const uint64_t seed = builtin_part(source.kind, role).seed;
+  for (int64_t i = chunk.at.offset; i < chunk.at.offset + chunk.items; ++i) {
+    visit(questions::conversation(seed, i), questions::kName);
+  }
+}
+
+void for_each_text(const TextChunk& chunk, const Source& source, std::string_view role,
+                   const std::function<void(std::string_view text, std::string_view origin)>& visit) {
+  if (!source.holds_conversations()) {
+    return for_each_piece(chunk, source, role, [&](const TextPiece& piece) { visit(piece.text, piece.origin); });
+  }
+  for_each_conversation(chunk, source, role, [&](const Conversation& conversation, std::string_view origin) {
+    for (const Message& message : conversation) visit(message.content, origin);
+  });
 }
 
 }  // namespace slm

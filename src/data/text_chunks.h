@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "data/chat/message.h"
 #include "data/sources.h"
 #include "data/token_file.h"
 #include "data/tokenizer.h"
@@ -18,7 +19,7 @@ namespace slm {
 /// Where a chunk begins. Chunks that are read from there on are the same whatever was read before.
 struct ReadPosition {
   int64_t source = 0;  // of the list
-  int64_t offset = 0;  // bytes of a text, ids of a token file, stories
+  int64_t offset = 0;  // bytes of a text, ids of a token file, stories or conversations of a built-in corpus
 };
 
 /// A part of one source, cut where the tokenizer may be begun anew.
@@ -28,7 +29,7 @@ struct TextChunk {
   bool begins = false, ends = false;  // a document: of a .txt; `begins` also of a .bin
   std::string text = {};              // of a .txt; whole lines of a .jsonl
   std::vector<int32_t> ids = {};      // of a .bin
-  int64_t stories = 0;                // how many
+  int64_t items = 0;                  // stories or conversations of a built-in corpus
 };
 
 /// Reads a list of sources from a position on, in order.
@@ -45,7 +46,7 @@ class ChunkReader {
   std::optional<TextChunk> next_text(const Source& source);
   std::optional<TextChunk> next_lines(const Source& source);
   std::optional<TextChunk> next_tokens(const Source& source);
-  std::optional<TextChunk> next_stories();
+  std::optional<TextChunk> next_of_builtin(const Source& source);
   std::string read_piece(const Source& source, const std::function<size_t(std::string_view)>& cut, bool& at_end);
   TextChunk advance(int64_t by, int64_t bytes);
   void go_to_next_source();
@@ -65,9 +66,19 @@ struct TextPiece {
   bool begins = false, ends = false;
 };
 
-/// Calls `visit` for the pieces of a chunk of text (not of token files), in order. Error (kData) naming file, line and
-/// column where a line is not a JSON object with a text, or of what `visit` throws about the piece.
+/// Calls `visit` for the pieces of a chunk of text (not of token files or conversations), in order. Error (kData)
+/// naming file, line and column where a line is not a JSON object with a text, or of what `visit` throws about the
+/// piece.
 void for_each_piece(const TextChunk& chunk, const Source& source, std::string_view role,
                     const std::function<void(const TextPiece&)>& visit);
+
+/// The same for a chunk of a source that holds conversations; `origin` is file:line. Errors as parse_conversation's.
+void for_each_conversation(const TextChunk& chunk, const Source& source, std::string_view role,
+                           const std::function<void(const Conversation&, std::string_view origin)>& visit);
+
+/// Calls `visit` for every text of either kind of source: pieces, or the contents of messages; `origin` begins the
+/// messages about it. Same errors.
+void for_each_text(const TextChunk& chunk, const Source& source, std::string_view role,
+                   const std::function<void(std::string_view text, std::string_view origin)>& visit);
 
 }  // namespace slm

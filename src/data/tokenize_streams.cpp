@@ -92,7 +92,8 @@ class StreamTokenizing {
     std::vector<int64_t> starts;
     const auto begin = std::lower_bound(chunk.starts.begin(), chunk.starts.end(), first);
     for (auto it = begin; it != chunk.starts.end() && *it < first + count; ++it) starts.push_back(*it - first);
-    return writer_.append(std::span(chunk.ids).subspan(static_cast<size_t>(first), static_cast<size_t>(count)), starts);
+    return writer_.append(std::span(chunk.ids).subspan(static_cast<size_t>(first), static_cast<size_t>(count)), starts,
+                          cut_out(chunk.unscored, first, first + count));
   }
 
   const DataInputs::Stream& stream_;

@@ -4,7 +4,9 @@
 #include "core/json.h"
 #include "core/sha256.h"
 #include "data/bpe/bpe_tokenizer.h"
+#include "data/bpe/model_json.h"
 #include "data/char_tokenizer.h"
+#include "data/chat/chat_template.h"
 
 namespace slm {
 namespace {
@@ -20,6 +22,11 @@ bool is_character_tokenizer(const Json& json) {
   return of_type("decoder", "Fuse") || !(json.contains("pre_tokenizer") && json["pre_tokenizer"].is_object());
 }
 
+std::shared_ptr<const Tokenizer> parse_tokenizer(const Json& json, const std::string& origin) {
+  if (!is_character_tokenizer(json)) return BpeTokenizer::from_json(json, origin);
+  return std::make_shared<CharTokenizer>(CharTokenizer::from_json(json, origin));
+}
+
 }  // namespace
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
@@ -32,9 +39,16 @@ std::string Tokenizer::hash() const { return sha256_hex(to_json()); }
 
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path) {
   const std::string origin = path.string();
-  const Json json = parse_json(read_file(path), origin);
-  if (!is_character_tokenizer(json)) return BpeTokenizer::from_json(json, origin);
-  return std::make_shared<CharTokenizer>(CharTokenizer::from_json(json, origin));
+  return parse_tokenizer(parse_json(read_file(path), origin), origin);
+}
+
+std::shared_ptr<const Tokenizer> add_special_tokens(const Tokenizer& tokenizer, std::span<const std::string> names) {
+  Json json = parse_json(tokenizer.to_json(), "tokenizer.json");
+  auto id = static_cast<int32_t>(tokenizer.vocab_size());
+  for (const std::string& name : names) {
+    json["added_tokens"].push_back(Json(added_token_json({.id = id++, .content = name, .special = true})));
+  }
+  return parse_tokenizer(json, "tokenizer.json");
 }
 
 std::string tokenizer_config_json(const Tokenizer& tokenizer, int64_t model_max_length) {
@@ -43,7 +57,13 @@ std::string tokenizer_config_json(const Tokenizer& tokenizer, int64_t model_max_
                                    {"model_max_length", model_max_length},
                                    {"clean_up_tokenization_spaces", false}};
   if (const auto id = tokenizer.begin_of_text()) config["bos_token"] = tokenizer.token_bytes(*id);
-  if (const auto id = tokenizer.end_of_text()) config["eos_token"] = tokenizer.token_bytes(*id);
+  const auto chat = find_chat_tokens(tokenizer);
+  if (const auto id = tokenizer.end_of_text()) {
+    config["eos_token"] = tokenizer.token_bytes(*id);
+  } else if (chat) {
+    config["eos_token"] = ChatTokens::kEnd;
+  }
+  if (chat) config["chat_template"] = kChatTemplate;
   return config.dump(2);
 }
 

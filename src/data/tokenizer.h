@@ -65,7 +65,11 @@ class Tokenizer {
 /// where the file asks for something that slm does not do.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
-/// The content of tokenizer_config.json for a model that sees `model_max_length` tokens.
+/// The same tokenizer with special tokens that it lacks: they become its last ids, in the order of `names`.
+std::shared_ptr<const Tokenizer> add_special_tokens(const Tokenizer& tokenizer, std::span<const std::string> names);
+
+/// The content of tokenizer_config.json for a model that sees `model_max_length` tokens. Where the tokenizer has its
+/// special tokens, the chat template is part of it.
 std::string tokenizer_config_json(const Tokenizer& tokenizer, int64_t model_max_length);
 
 /// Bytes of each id's text, indexed by id: what turns nats per token into bits per byte. Special tokens have none.

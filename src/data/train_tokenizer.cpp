@@ -5,21 +5,22 @@
 #include "core/ordered_work.h"
 #include "data/bpe/new_tokenizer.h"
 #include "data/bpe/train_bpe.h"
+#include "data/chat/chat_template.h"
 #include "data/reading_progress.h"
 #include "data/text_chunks.h"
 
 namespace slm {
 namespace {
 
-const std::vector<std::string>& special_tokens() {
-  static const std::vector<std::string> names = {"<|endoftext|>"};  // GPT-2's name of it
+std::vector<std::string> special_tokens(const DataInputs& inputs) {
+  std::vector<std::string> names = {"<|endoftext|>"};  // GPT-2's name of it
+  if (inputs.hold_conversations())
+    names.insert(names.end(), {std::string(ChatTokens::kBegin), std::string(ChatTokens::kEnd)});
   return names;
 }
 
 // Without a merge: its text may be cut where that of the tokenizer to be may.
-std::shared_ptr<const Tokenizer> bytes_alone() {
-  return make_bpe_tokenizer(train_bpe({}, 256 + static_cast<int64_t>(special_tokens().size()), special_tokens()));
-}
+std::shared_ptr<const Tokenizer> bytes_alone() { return make_bpe_tokenizer(train_bpe({}, 256)); }
 
 void refuse_token_files(const DataInputs& inputs) {
   for (const auto& stream : inputs.train) {
@@ -54,8 +55,8 @@ WordCounts count_words(const DataInputs& inputs, int threads) {
     ChunkReader reader(stream.sources, stream.role, tokenizer.get());
     const auto count = [&](const TextChunk& chunk) {
       Counted counted{{}, chunk.bytes};
-      for_each_piece(chunk, stream.sources[static_cast<size_t>(chunk.at.source)], stream.role,
-                     [&](const TextPiece& piece) { counted.words.add_document(piece.text, *pre_tokenizer); });
+      for_each_text(chunk, stream.sources[static_cast<size_t>(chunk.at.source)], stream.role,
+                    [&](std::string_view text, std::string_view) { counted.words.add_document(text, *pre_tokenizer); });
       return counted;
     };
     work_in_order(
@@ -73,7 +74,7 @@ WordCounts count_words(const DataInputs& inputs, int threads) {
 std::shared_ptr<const Tokenizer> train_tokenizer(const DataInputs& inputs, int64_t vocab_size, int threads) {
   refuse_token_files(inputs);
   const auto words = count_words(inputs, threads);
-  const auto tokenizer = make_bpe_tokenizer(train_bpe(words, vocab_size, special_tokens()));
+  const auto tokenizer = make_bpe_tokenizer(train_bpe(words, vocab_size, special_tokens(inputs)));
   log_info("data: a byte-level BPE of {} tokens from {} different words", tokenizer->vocab_size(), words.size());
   if (tokenizer->vocab_size() < vocab_size) {
     log_warning("data.vocab_size: {} wanted, but the text holds no more pairs", vocab_size);

@@ -52,7 +52,8 @@ class CutStream {
         const int64_t count = std::min(writer.room(), static_cast<int64_t>(ids.size()));
         auto starts = tokens_.document_starts(place, place + count);
         if (place == cut_ && (starts.empty() || starts.front() != 0)) starts.insert(starts.begin(), 0);
-        keep(writer.append(ids.first(static_cast<size_t>(count)), starts), written);
+        const auto unscored = tokens_.unscored(place, place + count);
+        keep(writer.append(ids.first(static_cast<size_t>(count)), starts, unscored), written);
         ids = ids.subspan(static_cast<size_t>(count));
         place += count;
       }
@@ -88,7 +89,10 @@ class CutStream {
 
 TokenStream open_stream(const StreamRecord& stream, const std::filesystem::path& folder, int64_t vocab_size) {
   std::vector<TokenStream::Shard> shards;
-  for (const ShardRecord& shard : stream.shards) shards.push_back({folder / shard.file, folder / shard.starts_file});
+  for (const ShardRecord& shard : stream.shards) {
+    shards.push_back({folder / shard.file, folder / shard.starts_file});
+    if (!shard.unscored_file.empty()) shards.back().unscored = folder / shard.unscored_file;
+  }
   return {shards, vocab_size};
 }
 

@@ -3,9 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-namespace slm {
+#include "core/ignored_target.h"
 
-inline constexpr int64_t kIgnoredTarget = -100;  // a position without a loss, as in PyTorch
+namespace slm {
 
 /// Sum over the scored positions of -log softmax(logits)[target], in nats: logits (..., V), targets int64 (...) with
 /// kIgnoredTarget where there is none, on any device. Differentiable.

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "evaluation/chat_answers.h"
 #include "evaluation/probe_scores.h"
 #include "generation/generate.h"
 #include "kernels/device.h"
@@ -113,7 +114,7 @@ void TrainingLoop::one_step() {
   const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate,
                                  step_settings(config_, progress_.step));
   ++progress_.step;
-  progress_.tokens += result.tokens;
+  progress_.tokens += static_cast<int64_t>(batch.inputs.size());
   progress_.next_window = loader_.next_window();
   progress_.optimizer_steps = setup_.optimizer->steps_done();
   const double seconds = seconds_since(start);
@@ -128,6 +129,11 @@ void TrainingLoop::check_finite(const StepResult& result) {
   progress_.skipped_in_a_row = result.applied ? 0 : progress_.skipped_in_a_row + 1;
   if (result.applied) return;
   line_.clear();
+  if (result.tokens == 0) {
+    progress_.skipped_in_a_row = 0;
+    log_warning("step {}: none of its tokens carries a loss; it was skipped", progress_.step);
+    return;
+  }
   if (progress_.skipped_in_a_row > config_.max_skipped_steps) {
     fail(ExitCode::kDiverged,
          "step {}: loss {}, gradient norm {}: not finite for {} steps in a row; the run has diverged (lower "
@@ -139,12 +145,13 @@ void TrainingLoop::check_finite(const StepResult& result) {
 }
 
 void TrainingLoop::log_step(const StepResult& result, double rate, double seconds) {
+  const int64_t read_tokens = setup_.rows_per_step * *config_.model.max_sequence_length;
   const StepReport report{.step = progress_.step,
                           .total_steps = setup_.total_steps,
                           .loss = result.loss,
                           .gradient_norm = result.gradient_norm,
                           .learning_rate = rate,
-                          .tokens_per_second = static_cast<double>(result.tokens) / recent_seconds_,
+                          .tokens_per_second = static_cast<double>(read_tokens) / recent_seconds_,
                           .memory_mib = static_cast<double>(memory_of(setup_.device).in_use) / (1 << 20),
                           .seconds_left = recent_seconds_ * static_cast<double>(setup_.total_steps - progress_.step),
                           .dtype = *config_.dtype};
@@ -187,15 +194,24 @@ void TrainingLoop::evaluate_now() {
   if (const auto floor = setup_.data.floor_bits_per_byte) {
     row["floor_bits_per_byte"] = *floor;
     text += fmt::format(" ({:+.4f} above the corpus's floor)", result.bits_per_byte - *floor);
-    for (const auto& score : score_probes(*setup_.loaded.model, *setup_.data.tokenizer)) {
-      row["probes"][score.ability] = static_cast<double>(score.right) / static_cast<double>(score.total);
-      text += fmt::format(", {} {}/{}", score.ability, score.right, score.total);
-    }
+  }
+  for (const auto& score : probe_scores()) {
+    row["probes"][score.ability] = static_cast<double>(score.right) / static_cast<double>(score.total);
+    text += fmt::format(", {} {}/{}", score.ability, score.right, score.total);
   }
   row["seconds"] = seconds_since(start);
   metrics_.write(row);
   line_.clear();
   log_info(text);
+}
+
+std::vector<ProbeScore> TrainingLoop::probe_scores() {
+  std::vector<ProbeScore> scores;
+  if (setup_.data.floor_bits_per_byte) scores = score_probes(*setup_.loaded.model, *setup_.data.tokenizer);
+  if (setup_.data.validates_on_questions) {
+    scores.push_back(score_answers(*setup_.loaded.model, *setup_.data.tokenizer));
+  }
+  return scores;
 }
 
 void TrainingLoop::count_evaluation(double loss) {

@@ -7,6 +7,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "core/signals.h"
 #include "evaluation/evaluate.h"
+#include "evaluation/probe_scores.h"
 #include "training/metrics_log.h"
 #include "training/progress.h"
 #include "training/setup.h"
@@ -41,6 +42,7 @@ class TrainingLoop {
   void check_finite(const StepResult& result);
   void log_step(const StepResult& result, double learning_rate, double seconds);
   void evaluate_now();
+  std::vector<ProbeScore> probe_scores();
   void count_evaluation(double loss);
   bool has_ended() const;
   void sample_now();

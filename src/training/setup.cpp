@@ -13,6 +13,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "data/chat/chat_template.h"
 #include "kernels/device.h"
 #include "model/freeze.h"
 #include "model/hugging_face/config_json.h"
@@ -107,8 +108,23 @@ PreparedData prepare(const TrainingConfig& config, const DataConfig& data, const
                       {.threads = static_cast<int>(*config.threads), .shard_tokens = {}});
 }
 
-void take_vocabulary_of(const Tokenizer& tokenizer, ModelConfig& model) {
+// Whether all ids that the model lacks are the chat template's tokens, which the preparation of conversations has
+// added.
+bool lacks_only_chat_tokens(const Tokenizer& tokenizer, int64_t vocab_size) {
+  const auto tokens = find_chat_tokens(tokenizer);
+  if (!tokens) return false;
+  for (auto id = static_cast<int32_t>(vocab_size); id < tokenizer.vocab_size(); ++id) {
+    if (id != tokens->begin && id != tokens->end) return false;
+  }
+  return true;
+}
+
+// A model that is trained on from `init_from` gets rows for the tokens of the chat template.
+void take_vocabulary_of(const Tokenizer& tokenizer, bool may_grow, ModelConfig& model) {
   if (!model.vocab_size) model.vocab_size = tokenizer.vocab_size();
+  if (may_grow && lacks_only_chat_tokens(tokenizer, *model.vocab_size)) {
+    model.vocab_size = std::max(*model.vocab_size, tokenizer.vocab_size());
+  }
   if (*model.vocab_size < tokenizer.vocab_size()) {
     fail(ExitCode::kUsage, "model.vocab_size: found {}, but the tokenizer has {} tokens; leave it out",
          *model.vocab_size, tokenizer.vocab_size());
@@ -210,7 +226,7 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
   resolve_defaults(c);
   const auto frozen = parameters_to_freeze(c);
   setup.data = prepare(c, parent ? data_with_tokenizer_of(*parent, c.data) : c.data, setup.folder, scratch);
-  take_vocabulary_of(*setup.data.tokenizer, c.model);
+  take_vocabulary_of(*setup.data.tokenizer, parent && !checkpoint, c.model);
   resolve_defaults(c);
   auto shape = transformer_config(c.model);
   if (parent) {
@@ -239,7 +255,9 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
     restore(setup, *checkpoint);
   } else if (parent) {
     verify_or_warn(*parent);
-    load_parameters(*parent, shape, *setup.loaded.arena);
+    const int64_t added = shape.vocab_size - read_model_config(*parent).vocab_size;
+    if (added > 0) log_info("the model's vocabulary grew by {}: new rows begin as the mean of the others", added);
+    load_parameters(*parent, shape, *setup.loaded.arena, added);
   } else {
     initialize_parameters(shape, *setup.loaded.arena, static_cast<uint64_t>(c.seed));
   }

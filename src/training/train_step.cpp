@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/sum_of_squares.h"
 #include "kernels/token_loss.h"
@@ -26,8 +27,12 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
   StepResult result;
   result.tokens =
       std::count_if(batch.targets.begin(), batch.targets.end(), [](int64_t t) { return t != kIgnoredTarget; });
-  const double share = 1.0 / static_cast<double>(std::max<int64_t>(1, result.tokens));
   arena.gradients().zero_();
+  if (result.tokens == 0) {
+    result.loss = std::numeric_limits<double>::quiet_NaN();
+    return result;
+  }
+  const double share = 1.0 / static_cast<double>(result.tokens);
   auto dropout = settings.dropout;
   for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
     const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));

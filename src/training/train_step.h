@@ -15,7 +15,7 @@ struct StepSettings {
 };
 
 struct StepResult {
-  double loss = 0;           // mean over the step's scored tokens, nats, before the update
+  double loss = 0;           // mean over the step's scored tokens, nats, before the update; NaN where there are none
   double gradient_norm = 0;  // 2-norm over all trainable parameters, before clipping
   int64_t tokens = 0;        // scored tokens
   bool applied = false;      // false where loss or norm is not finite: then nothing was updated

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -106,6 +107,29 @@ TEST_F(ShardedFolder, RefusesAnIndexThatPointsOutsideTheFolder) {
   index_["weight_map"]["model.norm.weight"] = "../model-1.safetensors";
   write_index();
   EXPECT_NE(error().find("expected a file's plain name"), std::string::npos) << error();
+}
+
+TEST_F(ModelFolder, RowsOfNewTokensAreTheMeanOfTheOthers) {
+  const auto before = read_model_folder(folder_);
+  auto shape = before.model->config();
+  const int64_t known = shape.vocab_size;
+  shape.vocab_size += 2;
+  const auto grown = build_model(shape, {});
+  load_parameters(folder_, shape, *grown.arena, 2);
+  std::unordered_map<std::string, at::Tensor> old;
+  for (const auto& [name, value] : before.arena->values()) old.emplace(name, value);
+  int by_token = 0;
+  for (const auto& [name, value] : grown.arena->values()) {
+    const auto& theirs = old.at(name);
+    if (value.sizes() == theirs.sizes()) {
+      EXPECT_TRUE(at::equal(value, theirs)) << name;
+      continue;
+    }
+    ++by_token;
+    EXPECT_TRUE(at::equal(value.narrow(0, 0, known), theirs)) << name;
+    for (const int64_t row : {known, known + 1}) EXPECT_TRUE(at::equal(value[row], theirs.mean(0))) << name;
+  }
+  EXPECT_EQ(by_token, shape.tie_embeddings ? 1 : 2);
 }
 
 TEST_F(ModelFolder, RefusesAnUnknownArchitectureByName) {

@@ -87,6 +87,10 @@ std::vector<KeyEffect> key_effects() {
       {"min_lr_ratio", "", "0.5"},
       {"wsd_decay_steps", "4", "2", {"lr_scheduler_type=wsd", "max_steps=6"}},
       {"wsd_decay_type", "linear", "cosine", wsd},
+      {"optimizer", "adamw", "muon"},
+      {"muon_momentum", "", "0.5", {"optimizer=muon"}},
+      {"muon_nesterov", "true", "false", {"optimizer=muon"}},
+      {"muon_ns_steps", "", "1", {"optimizer=muon"}},
       {"optimizer_state_dtype", "float32", "bfloat16"},
       {"weight_decay", "", "0.5"},
       {"adam_beta1", "", "0.5"},
@@ -104,6 +108,7 @@ std::vector<KeyEffect> key_effects() {
       {"layer_norms_steps", "", "1"},
       {"sample_steps", "0", "1", {"sample_prompts=[It]"}},
       {"sample_prompts", "[It]", "[was]", {"sample_steps=3"}},
+      {"report_to", "[jsonl]", "[jsonl, tensorboard]"},
   };
 }
 

@@ -139,6 +139,21 @@ TEST_P(TrajectoryGolden, MicroBatchesAreNormalisedByTheTokensOfTheWholeStep) {
   EXPECT_GT(furthest, 0.01);
 }
 
+TEST_P(TrajectoryGolden, AStepWithoutAScoredTokenChangesNothing) {
+  const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});
+  AdamW optimizer(*loaded.arena, {});
+  const auto inputs = golden()["inputs"][0];
+  const auto before = loaded.arena->parameters().clone();
+  const auto result = train_step(*loaded.model, *loaded.arena, optimizer,
+                                 batch(inputs, at::full_like(inputs, kIgnoredTarget)), 1e-2, {.micro_batch_size = 2});
+  EXPECT_EQ(result.tokens, 0);
+  EXPECT_FALSE(result.applied);
+  EXPECT_TRUE(std::isnan(result.loss));
+  EXPECT_EQ(result.gradient_norm, 0);
+  EXPECT_EQ(optimizer.steps_done(), 0);
+  EXPECT_TRUE(at::equal(loaded.arena->parameters(), before));
+}
+
 TEST_P(TrajectoryGolden, EveryCutIntoMicroBatchesGivesTheSameGradient) {
   const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
   const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});

@@ -248,17 +248,15 @@ OrderedJson model_json(const BpeModelParts& model) {
   return json;
 }
 
+OrderedJson added_token_json(const AddedToken& token) {
+  return {{"id", token.id},          {"content", token.content}, {"single_word", false},
+          {"lstrip", token.lstrip},  {"rstrip", token.rstrip},   {"normalized", token.normalized},
+          {"special", token.special}};
+}
+
 OrderedJson added_tokens_json(const std::vector<AddedToken>& tokens) {
   OrderedJson list = OrderedJson::array();
-  for (const auto& token : tokens) {
-    list.push_back({{"id", token.id},
-                    {"content", token.content},
-                    {"single_word", false},
-                    {"lstrip", token.lstrip},
-                    {"rstrip", token.rstrip},
-                    {"normalized", token.normalized},
-                    {"special", token.special}});
-  }
+  for (const auto& token : tokens) list.push_back(added_token_json(token));
   return list;
 }
 

@@ -22,6 +22,7 @@ BpeTables read_bpe_tables(const nlohmann::json& model, const nlohmann::json* add
 
 /// The values of the two keys, as Hugging Face writes them (merges as pairs).
 nlohmann::ordered_json model_json(const BpeModelParts& model);
+nlohmann::ordered_json added_token_json(const AddedToken& token);
 nlohmann::ordered_json added_tokens_json(const std::vector<AddedToken>& tokens);
 
 }  // namespace slm
