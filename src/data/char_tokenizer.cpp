@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -177,12 +178,21 @@ std::string CharTokenizer::to_json() const {
 
 size_t CharTokenizer::safe_cut(std::string_view text) const { return whole_characters(text); }
 
-void collect_characters(std::string_view text, std::string_view origin, std::set<char32_t>& code_points) {
-  std::vector<bool> seen(kCodePoints);
-  for_each_character(text, origin, [&](char32_t code_point, size_t) { seen[code_point] = true; });
-  for (size_t code_point = 0; code_point < seen.size(); ++code_point) {
-    if (seen[code_point]) code_points.insert(static_cast<char32_t>(code_point));
+CharacterSet::CharacterSet() : seen_(kCodePoints / 64) {}
+
+void CharacterSet::add(std::string_view text, std::string_view origin) {
+  for_each_character(text, origin,
+                     [&](char32_t code_point, size_t) { seen_[code_point / 64] |= uint64_t{1} << (code_point % 64); });
+}
+
+std::set<char32_t> CharacterSet::code_points() const {
+  std::set<char32_t> found;
+  for (size_t word = 0; word < seen_.size(); ++word) {
+    for (uint64_t bits = seen_[word]; bits != 0; bits &= bits - 1) {
+      found.insert(static_cast<char32_t>(64 * word + static_cast<size_t>(std::countr_zero(bits))));
+    }
   }
+  return found;
 }
 
 }  // namespace slm

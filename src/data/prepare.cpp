@@ -135,10 +135,10 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(const DataInputs& inpu
   for (const auto& stream : inputs.streams()) {
     ChunkReader reader(stream.sources, stream.role, nullptr);
     const auto collect = [&](const TextChunk& chunk) {
-      Found found{{}, chunk.bytes};
+      CharacterSet characters;
       for_each_piece(chunk, stream.sources[static_cast<size_t>(chunk.at.source)], stream.role,
-                     [&](const TextPiece& piece) { collect_characters(piece.text, piece.origin, found.code_points); });
-      return found;
+                     [&](const TextPiece& piece) { characters.add(piece.text, piece.origin); });
+      return Found{characters.code_points(), chunk.bytes};
     };
     work_in_order(
         threads, [&] { return reader.next(); }, collect,

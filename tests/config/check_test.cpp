@@ -142,7 +142,7 @@ TEST(ConfigCheck, EveryEntryOfAMixtureHasAWeightOrNone) {
 
 TEST(ConfigCheck, AnEntryIsReadStrictly) {
   EXPECT_EQ(message_with_train("[{path: a.txt, wieght: 1}]"),
-            "a.yaml:6:27: data.train: wieght: unknown key of an entry; did you mean weight?");
+            "a.yaml:6:25: data.train: wieght: unknown key of an entry; did you mean weight?");
   EXPECT_EQ(message_with_train("{path: a.txt, weight: 0}"),
             "a.yaml:6:32: data.train: weight: found '0', expected a number, above 0");
   EXPECT_EQ(

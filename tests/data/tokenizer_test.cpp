@@ -19,9 +19,9 @@ namespace {
 using Json = nlohmann::json;
 
 CharTokenizer tokenizer_of(std::string_view text) {
-  std::set<char32_t> code_points;
-  collect_characters(text, "text", code_points);
-  return CharTokenizer(code_points);
+  CharacterSet characters;
+  characters.add(text, "text");
+  return CharTokenizer(characters.code_points());
 }
 
 // The tokenizer.json of a Hugging Face folder (a character model of tinyshakespeare) that AutoTokenizer loads.
