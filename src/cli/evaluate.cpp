@@ -19,9 +19,9 @@
 #include "data/chat/questions.h"
 #include "data/prepare.h"
 #include "data/stories/stories.h"
-#include "evaluation/chat_answers.h"
 #include "evaluation/probe_scores.h"
 #include "kernels/device.h"
+#include "training/chat_answers.h"
 
 namespace slm::cli {
 namespace {

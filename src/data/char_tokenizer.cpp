@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -36,7 +37,8 @@ OrderedJson frame() {
           {"model", std::move(model)}};
 }
 
-constexpr uint8_t kAscii = 0x80;  // bytes below it are characters
+constexpr uint8_t kAscii = 0x80;          // bytes below it are characters
+constexpr size_t kCodePoints = 0x110000;  // of Unicode
 
 std::string shorten(std::string text) {
   constexpr size_t kShown = 60;
@@ -243,18 +245,21 @@ std::string CharTokenizer::to_json() const {
 
 size_t CharTokenizer::safe_cut(std::string_view text) const { return whole_characters(text); }
 
-void collect_characters(std::string_view text, std::string_view origin, std::set<char32_t>& code_points) {
-  std::array<bool, kAscii> seen{};  // most characters of most texts, at no cost
-  for_each_character(text, origin, [&](char32_t code_point, size_t) {
-    if (code_point < kAscii) {
-      seen[code_point] = true;
-    } else {
-      code_points.insert(code_point);
+CharacterSet::CharacterSet() : seen_(kCodePoints / 64) {}
+
+void CharacterSet::add(std::string_view text, std::string_view origin) {
+  for_each_character(text, origin,
+                     [&](char32_t code_point, size_t) { seen_[code_point / 64] |= uint64_t{1} << (code_point % 64); });
+}
+
+std::set<char32_t> CharacterSet::code_points() const {
+  std::set<char32_t> found;
+  for (size_t word = 0; word < seen_.size(); ++word) {
+    for (uint64_t bits = seen_[word]; bits != 0; bits &= bits - 1) {
+      found.insert(static_cast<char32_t>(64 * word + static_cast<size_t>(std::countr_zero(bits))));
     }
-  });
-  for (size_t code_point = 0; code_point < seen.size(); ++code_point) {
-    if (seen[code_point]) code_points.insert(static_cast<char32_t>(code_point));
   }
+  return found;
 }
 
 }  // namespace slm

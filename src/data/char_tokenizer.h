@@ -43,7 +43,16 @@ class CharTokenizer final : public Tokenizer {
   std::unordered_map<char32_t, int32_t> others_;
 };
 
-/// Adds the characters of `text` to `code_points`. Error (kData) at a byte that is not UTF-8.
-void collect_characters(std::string_view text, std::string_view origin, std::set<char32_t>& code_points);
+/// Which characters texts hold.
+class CharacterSet {
+ public:
+  CharacterSet();
+  /// Error (kData) at a byte that is not UTF-8.
+  void add(std::string_view text, std::string_view origin);
+  std::set<char32_t> code_points() const;
+
+ private:
+  std::vector<uint64_t> seen_;  // a bit for every code point
+};
 
 }  // namespace slm

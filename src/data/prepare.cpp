@@ -134,16 +134,19 @@ std::shared_ptr<const Tokenizer> make_character_tokenizer(const DataInputs& inpu
     int64_t bytes;
   };
   std::set<char32_t> code_points;
-  if (inputs.hold_conversations()) collect_characters(chat_template_text(), "chat template", code_points);
+  if (inputs.hold_conversations()) {
+    CharacterSet characters;
+    characters.add(chat_template_text(), "chat template");
+    code_points = characters.code_points();
+  }
   for (const auto& stream : inputs.streams()) {
     ChunkReader reader(stream.sources, stream.role, nullptr);
     const auto collect = [&](const TextChunk& chunk) {
-      Found found{{}, chunk.bytes};
+      CharacterSet characters;
       const Source& source = stream.sources[static_cast<size_t>(chunk.at.source)];
-      for_each_text(chunk, source, stream.role, [&](std::string_view text, std::string_view origin) {
-        collect_characters(text, origin, found.code_points);
-      });
-      return found;
+      for_each_text(chunk, source, stream.role,
+                    [&](std::string_view text, std::string_view origin) { characters.add(text, origin); });
+      return Found{characters.code_points(), chunk.bytes};
     };
     work_in_order(
         threads, [&] { return reader.next(); }, collect,

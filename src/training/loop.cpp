@@ -7,10 +7,10 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
-#include "evaluation/chat_answers.h"
 #include "evaluation/probe_scores.h"
 #include "generation/generate.h"
 #include "kernels/device.h"
+#include "training/chat_answers.h"
 #include "training/layer_norms.h"
 
 namespace slm {

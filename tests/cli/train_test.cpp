@@ -128,6 +128,52 @@ TEST_F(TrainCommand, EveryKeyOfMemoryAndPrecisionChangesWhatItShould) {
   }
 }
 
+TEST_F(TrainCommand, TheSizeOfTokenFilesChangesNothing) {
+  ASSERT_EQ(train({to("plain")}).exit_code, 0);
+  const auto prepared =
+      run_slm({"prepare", config_, "--shard-tokens", "500", "--out", (run("small") / "data").string()});
+  ASSERT_EQ(prepared.exit_code, 0) << prepared.error;
+  EXPECT_TRUE(fs::exists(run("small") / "data/tokens/train-00005.bin"));
+  const auto result = train({to("small")});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_NE(result.error.find("is up to date"), std::string::npos) << result.error;
+  EXPECT_EQ(state(run("small") / "checkpoints/latest"), state(run("plain") / "checkpoints/latest"));
+}
+
+TEST_F(TrainCommand, DocumentsAndWeightsChangeWhatIsLearnedAndAreResumedExactly) {
+  std::string lines;
+  for (int i = 0; i < 300; ++i) lines += "{\"text\": \"it was the " + std::to_string(i) + "\"}\n";
+  const auto other = folder_.file("lines.jsonl", lines);
+  const auto mixture = [&](const std::string& weight) {
+    return "data.train=[{path: '" + text_ + "', weight: 1}, {path: '" + other + "', weight: " + weight + "}]";
+  };
+  const std::vector<std::vector<std::string>> variants = {
+      {"data.train=['" + text_ + "', '" + other + "']"},
+      {"data.train=['" + text_ + "', '" + other + "']", "data.isolate_documents=true"},
+      {mixture("1")},
+      {mixture("3"), "data.isolate_documents=true"}};
+  std::set<std::string> states;
+  for (const auto& keys : variants) {
+    auto with = [&](std::vector<std::string> more) {
+      more.insert(more.end(), keys.begin(), keys.end());
+      return train(more);
+    };
+    const auto name = std::to_string(states.size());
+    const auto whole = with({to(name)});
+    ASSERT_EQ(whole.exit_code, 0) << whole.error;
+    const auto end = state(run(name) / "checkpoints/latest");
+    EXPECT_TRUE(states.insert(end).second) << name;
+    const auto checkpoint = (run(name) / "checkpoints/step-000006").string();
+    ASSERT_EQ(with({to(name + " again"), "resume=" + checkpoint}).exit_code, 0);
+    EXPECT_EQ(state(run(name + " again") / "checkpoints/latest"), end);
+    double loss = 0;
+    for (const auto& row : metrics(run(name))) loss = row["type"] == "evaluation" ? row["loss"].get<double>() : loss;
+    const auto evaluated = run_slm({"evaluate", (run(name) / "checkpoints/latest").string(), "--json"});
+    ASSERT_EQ(evaluated.exit_code, 0) << evaluated.error;
+    EXPECT_NEAR(nlohmann::json::parse(evaluated.out)["loss"].get<double>(), loss, 1e-6) << name;
+  }
+}
+
 // With every part that has a state of its own between two steps, or none by design.
 TEST_F(TrainCommand, ResumedInBfloat16WithDropoutTheRunEndsWithTheSameBits) {
   const std::vector<std::string> keys{"dtype=bfloat16", "optimizer_state_dtype=bfloat16", "model.dropout=0.1"};

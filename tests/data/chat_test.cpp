@@ -31,10 +31,10 @@ std::string message_about(const std::string& messages) {
 }
 
 std::shared_ptr<const Tokenizer> tokenizer_of(const std::string& characters) {
-  std::set<char32_t> code_points;
-  collect_characters(characters, "text", code_points);
-  collect_characters(chat_template_text(), "template", code_points);
-  return with_chat_tokens(std::make_shared<CharTokenizer>(code_points));
+  CharacterSet set;
+  set.add(characters, "text");
+  set.add(chat_template_text(), "template");
+  return with_chat_tokens(std::make_shared<CharTokenizer>(set.code_points()));
 }
 
 // A character a token, < and > for the template's, and below it x where it is scored.

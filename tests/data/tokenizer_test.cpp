@@ -19,9 +19,9 @@ namespace {
 using Json = nlohmann::json;
 
 CharTokenizer tokenizer_of(std::string_view text) {
-  std::set<char32_t> code_points;
-  collect_characters(text, "text", code_points);
-  return CharTokenizer(code_points);
+  CharacterSet characters;
+  characters.add(text, "text");
+  return CharTokenizer(characters.code_points());
 }
 
 // The tokenizer.json of a Hugging Face folder (a character model of tinyshakespeare) that AutoTokenizer loads.
@@ -109,7 +109,7 @@ TEST(LoadTokenizer, RefusesByNameWhatItDoesNotDo) {
   EXPECT_TRUE(names(message_after([](Json& j) { j["pre_tokenizer"] = {{"type", "ByteLevel"}}; }), "pre_tokenizer"));
   EXPECT_TRUE(names(message_after([](Json& j) { j["decoder"] = {{"type", "ByteLevel"}}; }), "decoder.type"));
   EXPECT_TRUE(names(message_after([](Json& j) { j["decoder"] = nullptr; }), "decoder"));
-  EXPECT_TRUE(names(message_after([](Json& j) { j["added_tokens"] = {{{"id", 0}}}; }), "added_tokens"));
+  EXPECT_TRUE(names(message_after([](Json& j) { j["added_tokens"] = {{{"id", 0}}}; }), "added_tokens[0]"));
   EXPECT_TRUE(names(message_after([](Json& j) { j["model"]["type"] = "WordPiece"; }), "model.type"));
   EXPECT_TRUE(names(message_after([](Json& j) { j["model"]["merges"] = {"a b"}; }), "model.merges"));
   EXPECT_TRUE(names(message_after([](Json& j) { j["model"]["unk_token"] = "?"; }), "model.unk_token"));

@@ -128,9 +128,9 @@ TEST(Continuations, ALongContextIsCutAtItsBeginning) {
 }
 
 TEST(ProbeScores, AModelThatPrefersNothingIsRightNowhere) {
-  std::set<char32_t> characters;
-  collect_characters(stories::text(stories::kTrainSeed, 200), "stories", characters);
-  const CharTokenizer tokenizer(characters);
+  CharacterSet characters;
+  characters.add(stories::text(stories::kTrainSeed, 200), "stories");
+  const CharTokenizer tokenizer(characters.code_points());
   const auto loaded = uniform_model(tokenizer.vocab_size(), 128);
   const auto scores = score_probes(*loaded.model, tokenizer);
   ASSERT_EQ(scores.size(), 4u);

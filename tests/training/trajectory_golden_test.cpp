@@ -5,6 +5,7 @@
 
 #include "checkpoint/model_folder.h"
 #include "core/file.h"
+#include "core/ignored_target.h"
 #include "kernels/device.h"
 #include "kernels/gpu.h"
 #include "model/golden.h"

@@ -1,4 +1,4 @@
-#include "evaluation/chat_answers.h"
+#include "training/chat_answers.h"
 
 #include <algorithm>
 
