@@ -167,10 +167,10 @@ INSTANTIATE_TEST_SUITE_P(All, MuonGolden,
 
 TEST(Orthogonalize, BringsEverySingularValueNearOne) {
   at::manual_seed(3);
-  for (const auto& shape : {std::vector<int64_t>{24, 24}, {64, 16}, {16, 64}}) {
+  for (const auto& shape : {std::vector<int64_t>{48, 24}, {64, 16}, {16, 64}}) {
     const auto singular = at::linalg_svdvals(orthogonalized(at::randn(shape), 5, at::kFloat));
     EXPECT_LE(singular.max().item<double>(), 1.3);
-    EXPECT_GE(singular.min().item<double>(), 0.3);  // the smallest of a random square matrix has not come all the way
+    EXPECT_GE(singular.min().item<double>(), 0.6);
   }
   const auto zero = orthogonalized(at::zeros({3, 5}), 5, at::kBFloat16);
   EXPECT_EQ(zero.abs().max().item<double>(), 0);
