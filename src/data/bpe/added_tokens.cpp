@@ -111,10 +111,10 @@ void AddedTokens::split_with(const TokenMatcher& matcher, std::string_view text,
     const AddedToken& token = tokens_[static_cast<size_t>(match.index)];
     if (token.special && !recognize_special) continue;
     size_t begin = match.begin, end = match.end;
-    if (token.lstrip) begin = std::max(white_space_at_end(text.substr(0, begin)), done);
+    if (token.lstrip) begin = white_space_at_end(text.substr(0, begin));
     if (token.rstrip) end += white_space_at_begin(text.substr(end));
     if (done < begin) sections.push_back({text.substr(done, begin - done)});
-    sections.push_back({text.substr(begin, end - begin), token.id});
+    sections.push_back({{}, token.id});
     done = end;
   }
   if (done < text.size()) sections.push_back({text.substr(done)});

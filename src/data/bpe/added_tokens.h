@@ -20,11 +20,11 @@ struct AddedToken {
   bool special = false;                 // part of no text, unless the caller wants it recognized there
 };
 
-/// A stretch of text, or the added token that stood there.
+/// A stretch of text, or an added token that stood in it.
 struct TextSection {
   static constexpr int32_t kText = -1;
 
-  std::string_view text;
+  std::string_view text;  // empty where it was a token
   int32_t token = kText;
 };
 
