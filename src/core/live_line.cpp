@@ -6,20 +6,11 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+
+#include "core/terminal.h"
 
 namespace slm {
-namespace {
-
-// A terminal that understands the escape that clears a line.
-bool is_terminal() {
-  const char* term = std::getenv("TERM");
-  return isatty(STDERR_FILENO) && (!term || std::string_view(term) != "dumb");
-}
-
-}  // namespace
-
-LiveLine::LiveLine() : live_(is_terminal()) {}
+LiveLine::LiveLine() : live_(is_terminal(STDERR_FILENO)) {}
 
 LiveLine::~LiveLine() { clear(); }
 

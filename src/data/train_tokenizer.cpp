@@ -3,7 +3,8 @@
 #include "core/error.h"
 #include "core/log.h"
 #include "core/ordered_work.h"
-#include "data/bpe/new_tokenizer.h"
+#include "data/bpe/make_tokenizer.h"
+#include "data/bpe/pre_tokenizer.h"
 #include "data/bpe/train_bpe.h"
 #include "data/chat/chat_template.h"
 #include "data/reading_progress.h"
@@ -20,7 +21,7 @@ std::vector<std::string> special_tokens(const DataInputs& inputs) {
 }
 
 // Without a merge: its text may be cut where that of the tokenizer to be may.
-std::shared_ptr<const Tokenizer> bytes_alone() { return make_bpe_tokenizer(train_bpe({}, 256)); }
+std::shared_ptr<const Tokenizer> bytes_alone() { return make_bpe_tokenizer(train_bpe({}, 256), gpt2_pre_tokenizer()); }
 
 void refuse_token_files(const DataInputs& inputs) {
   for (const auto& stream : inputs.train) {
@@ -74,7 +75,7 @@ WordCounts count_words(const DataInputs& inputs, int threads) {
 std::shared_ptr<const Tokenizer> train_tokenizer(const DataInputs& inputs, int64_t vocab_size, int threads) {
   refuse_token_files(inputs);
   const auto words = count_words(inputs, threads);
-  const auto tokenizer = make_bpe_tokenizer(train_bpe(words, vocab_size, special_tokens(inputs)));
+  const auto tokenizer = make_bpe_tokenizer(train_bpe(words, vocab_size, special_tokens(inputs)), gpt2_pre_tokenizer());
   log_info("data: a byte-level BPE of {} tokens from {} different words", tokenizer->vocab_size(), words.size());
   if (tokenizer->vocab_size() < vocab_size) {
     log_warning("data.vocab_size: {} wanted, but the text holds no more pairs", vocab_size);
