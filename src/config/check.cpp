@@ -182,6 +182,36 @@ std::vector<Contradiction> find_missing(const TrainingConfig& config) {
   return found;
 }
 
+namespace {
+
+std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config) {
+  const auto& q = config.quantization;
+  std::vector<Contradiction> found;
+  const auto add = [&](bool unused, const char* key, const char* cause, const std::string& reason) {
+    if (unused) found.push_back({{key, cause}, "has no effect " + reason});
+  };
+  if (q.mode == "none") {
+    for (const char* key : {"quantization_bits", "quantization_type", "quantization_granularity",
+                            "quantization_group_size", "quantization_method", "quantization_smooth",
+                            "quantization_observer", "quantization_calibration_batches", "quantization_exclude"}) {
+      add(true, key, "quantization_mode", "with quantization_mode none");
+    }
+    return found;
+  }
+  const auto granularity = q.granularity.value_or(default_granularity(q.bits));
+  const bool calibrates = q.type == "static" || q.method == "gptq" || q.smooth > 0;
+  add(granularity != "per_group", "quantization_group_size", "quantization_granularity",
+      fmt::format("with quantization_granularity {}", granularity));
+  add(q.type != "static", "quantization_observer", "quantization_type",
+      fmt::format("with quantization_type {}", q.type));
+  add(q.type == "weight_only", "quantization_smooth", "quantization_type", "with quantization_type weight_only");
+  add(!calibrates, "quantization_calibration_batches", "quantization_type",
+      "where nothing is calibrated (quantization_type static, quantization_method gptq, or quantization_smooth)");
+  return found;
+}
+
+}  // namespace
+
 std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   std::vector<Contradiction> found;
   const auto add = [&](bool unused, const std::string& key, const std::string& cause, const std::string& reason) {
@@ -212,6 +242,8 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   add(schedule == "constant", "min_lr_ratio", "lr_scheduler_type", with_schedule);
   add(schedule != "wsd", "wsd_decay_steps", "lr_scheduler_type", with_schedule);
   add(schedule != "wsd", "wsd_decay_type", "lr_scheduler_type", with_schedule);
+  const auto quantization = unused_quantization_keys(config);
+  found.insert(found.end(), quantization.begin(), quantization.end());
   return found;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "config/scalar.h"
 
@@ -46,7 +47,10 @@ bool keeps(const Constraint& constraint, double value) {
   return !(upper && (constraint.upper_open ? value >= *upper : value > *upper));
 }
 
-bool keeps(const Constraint& constraint, int64_t value) { return keeps(constraint, static_cast<double>(value)); }
+bool keeps(const Constraint& constraint, int64_t value) {
+  if (!constraint.choices.empty()) return keeps(constraint, std::to_string(value));
+  return keeps(constraint, static_cast<double>(value));
+}
 
 bool keeps(const Constraint&, bool) { return true; }
 

@@ -20,7 +20,7 @@ enum class Resume {
 
 /// Which values of a field are allowed. Written through the factories below, `AtLeast{1}` for example.
 struct Constraint {
-  std::vector<std::string> choices;    // where not empty: one of these
+  std::vector<std::string> choices;    // where not empty: one of these; whole numbers as they are written
   std::optional<double> lower, upper;  // bounds of a number
   bool lower_open = false;             // the bound itself is excluded
   bool upper_open = false;

@@ -46,6 +46,8 @@ int64_t gated_width(int64_t d_model) {
 
 }  // namespace
 
+std::string default_granularity(int64_t bits) { return bits == 8 ? "per_channel" : "per_group"; }
+
 void resolve_model_defaults(ModelConfig& model) {
   fill_parts(model);
   if (model.n_heads) fill(model.n_kv_heads, *model.n_heads);
@@ -59,6 +61,8 @@ void resolve_defaults(TrainingConfig& config) {
   fill(config.data_seed, config.seed);
   if (!config.init_from) resolve_model_defaults(config.model);
   fill(config.micro_batch_size, kDefaultMicroBatchSize);
+  auto& quantization = config.quantization;
+  if (quantization.mode != "none") fill(quantization.granularity, default_granularity(quantization.bits));
   const auto& length = config.model.max_sequence_length;
   if (!length) return;
   const int64_t micro_batch = *config.micro_batch_size * *length;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "config/training_config.h"
 
@@ -10,6 +11,9 @@ namespace slm {
 
 /// micro_batch_size where it is not given, as in `transformers`.
 inline constexpr int64_t kDefaultMicroBatchSize = 8;
+
+/// quantization_granularity where it is not given: one scale an output is good enough for 8 bits and not for 4.
+std::string default_granularity(int64_t bits);
 
 /// Fills the fields of a model that follow from its architecture and from other fields; `vocab_size` is the caller's to
 /// set (from the tokenizer), and sizes that nothing follows from stay open. Idempotent.

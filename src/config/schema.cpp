@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,7 +25,13 @@ Json with_bounds(Json schema, const Constraint& c) {
   return schema;
 }
 
-Json schema_of(int64_t, const Constraint& c) { return with_bounds<int64_t>(typed("integer"), c); }
+Json schema_of(int64_t, const Constraint& c) {
+  if (c.choices.empty()) return with_bounds<int64_t>(typed("integer"), c);
+  Json schema{{"enum", Json::array()}};
+  for (const auto& choice : c.choices) schema["enum"].push_back(std::stoll(choice));
+  schema["enum"].push_back(nullptr);
+  return schema;
+}
 Json schema_of(double, const Constraint& c) { return with_bounds<double>(typed("number"), c); }
 Json schema_of(bool, const Constraint&) { return typed("boolean"); }
 

@@ -16,6 +16,7 @@
 #include "config/data_config.h"
 #include "config/field.h"
 #include "config/model_config.h"
+#include "config/quantization_config.h"
 
 namespace slm {
 
@@ -54,6 +55,8 @@ struct TrainingConfig {
   int64_t sample_steps = 0, layer_norms_steps = 0;
   std::vector<std::string> sample_prompts, report_to = {"jsonl"};
 
+  QuantizationConfig quantization;
+
   template <class Visitor>
   void visit(Visitor& v) {
     visit_run(v);
@@ -62,6 +65,7 @@ struct TrainingConfig {
     visit_length_and_batch(v);
     visit_optimizer(v);
     visit_cadence(v);
+    quantization.visit(v);
   }
 
  private:

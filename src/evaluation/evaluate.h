@@ -3,11 +3,10 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
-#include "data/batch.h"
 #include "data/token_stream.h"
+#include "evaluation/scored_batches.h"
 #include "model/transformer.h"
 
 namespace slm {
@@ -17,13 +16,6 @@ struct EvaluationResult {
   double perplexity = 0;     // exp(loss)
   double bits_per_byte = 0;  // of the scored tokens' text: comparable across tokenizers
   int64_t tokens = 0;        // scored
-};
-
-struct EvaluationSettings {
-  int64_t batch_size = 8;                        // windows in one forward pass
-  int64_t max_batches = 0;                       // 0: the whole text
-  std::optional<int64_t> stride = std::nullopt;  // tokens from a window's beginning to the next; none: no overlap
-  bool isolate_documents = false;                // attention never leaves a document
 };
 
 /// Scores the text's EvaluationWindows of T tokens in their order: without a stride each token sees at most T - 1

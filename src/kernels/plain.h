@@ -1,9 +1,11 @@
 // The plain definitions of operations that have a kernel of our own on the CPU, in LibTorch's operators: what a GPU
 // takes, and what the kernels are tested against. Same arguments and results as the functions of the same name beside;
-// arithmetic is float32 and each result is rounded once. All but the last two are differentiable.
+// arithmetic is float32 and each result is rounded once. Differentiable down to causal_attention.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include "kernels/quantize.h"
 
 namespace slm::plain {
 
@@ -14,5 +16,9 @@ at::Tensor rotate(const at::Tensor& x, const at::Tensor& cos, const at::Tensor& 
 at::Tensor causal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 at::Tensor cross_entropy_with_gradient(const at::Tensor& logits, const at::Tensor& targets, double scale);
 double sum_of_squares(const at::Tensor& flat);
+
+at::Tensor quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
+at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t group_size);
+at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale);
 
 }  // namespace slm::plain

@@ -37,7 +37,15 @@ Attention::Attention(const TransformerConfig& config, int64_t layer)
 
 void Attention::fuse_projections() { fused_ = FusedLinear::make({query_, key_, value_}); }
 
+void Attention::visit_linears(const std::string& path, const LinearVisitor& visitor) {
+  visit_linear(*this, path, "q_proj", query_, visitor);
+  visit_linear(*this, path, "k_proj", key_, visitor);
+  visit_linear(*this, path, "v_proj", value_, visitor);
+  visit_linear(*this, path, "o_proj", output_, visitor);
+}
+
 at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context) {  // x: (B, T, C)
+  if (context.tap) context.listen(fmt::format("model.layers.{}.self_attn.input", layer_), x);
   const auto qkv =
       fused_ ? fused_->forward_split(x) : std::vector{query_->forward(x), key_->forward(x), value_->forward(x)};
   auto q = split_heads(qkv[0], n_heads_, head_dim_);     // (B, H, T, D)
@@ -51,10 +59,11 @@ at::Tensor Attention::forward(const at::Tensor& x, const ForwardContext& context
     q = rotate(q, context.angles->cos, context.angles->sin);
     k = rotate(k, context.angles->cos, context.angles->sin);
   }
-  const auto y = context.cache            ? context.cache->attend(layer_, q, k, v)
-                 : context.mask.defined() ? masked_attention(q, k, v, context.mask)
-                                          : causal_attention(q, k, v);
-  return output_->forward(merge_heads(y));  // (B, T, C)
+  const auto y = merge_heads(context.cache            ? context.cache->attend(layer_, q, k, v)
+                             : context.mask.defined() ? masked_attention(q, k, v, context.mask)
+                                                      : causal_attention(q, k, v));  // (B, T, H * D)
+  if (context.tap) context.listen(fmt::format("model.layers.{}.self_attn.o_proj.input", layer_), y);
+  return output_->forward(y);  // (B, T, C)
 }
 
 }  // namespace slm

@@ -22,6 +22,7 @@ class Attention final : public torch::nn::Module {
 
   /// One product for q, k and v where the three are dense and lie side by side in memory.
   void fuse_projections();
+  void visit_linears(const std::string& path, const LinearVisitor& visitor);
 
  private:
   int64_t layer_, n_heads_, n_kv_heads_, head_dim_;

@@ -14,6 +14,7 @@ class Block final : public torch::nn::Module {
 
   at::Tensor forward(at::Tensor x, const ForwardContext& context);  // (B, T, C) -> (B, T, C)
   void fuse_projections();
+  void visit_linears(const LinearVisitor& visitor);
 
  private:
   int64_t layer_;

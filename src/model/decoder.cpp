@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 
+#include <iterator>
 #include <string>
 
 #include "core/error.h"
@@ -29,7 +30,11 @@ void Decoder::fuse_projections() {
   for (const auto& block : blocks_) block->fuse_projections();
 }
 
-at::Tensor Decoder::forward(const at::Tensor& ids, const ForwardSettings& settings) {
+void Decoder::visit_linears(const LinearVisitor& visitor) {
+  for (const auto& block : blocks_) block->visit_linears(visitor);
+}
+
+Decoder::Embedded Decoder::embed(const at::Tensor& ids, const ForwardSettings& settings) {
   const auto device = token_embedding_->weight().device();
   const int64_t tokens = ids.size(1);  // T
   const auto& starts = settings.document_starts;
@@ -48,16 +53,28 @@ at::Tensor Decoder::forward(const at::Tensor& ids, const ForwardSettings& settin
   }
   if (starts.defined()) context.mask = document_mask(starts.to(device), x.scalar_type());
   x = context.join("hidden.embeddings", x);
-  for (const auto& block : blocks_) {
-    // The second forward pass comes when this one's context is gone, and is heard by nobody.
-    auto again = context;
-    again.tap = nullptr;
-    x = recompute_ ? recomputed(x, [block, again](const at::Tensor& input) { return block->forward(input, again); })
-                   : block->forward(x, context);
-  }
-  x = norm_->forward(x);
-  context.listen("hidden.final", x);
-  return x;
+  return {x, context};
+}
+
+at::Tensor Decoder::run_block(int64_t index, const at::Tensor& x, const ForwardContext& context) {
+  const auto& block = blocks_[static_cast<size_t>(index)];
+  if (!recompute_) return block->forward(x, context);
+  // The second forward pass comes when this one's context is gone, and is heard by nobody.
+  auto again = context;
+  again.tap = nullptr;
+  return recomputed(x, [block, again](const at::Tensor& input) { return block->forward(input, again); });
+}
+
+at::Tensor Decoder::finish(const at::Tensor& x, const ForwardContext& context) {
+  auto normed = norm_->forward(x);
+  context.listen("hidden.final", normed);
+  return normed;
+}
+
+at::Tensor Decoder::forward(const at::Tensor& ids, const ForwardSettings& settings) {
+  auto [x, context] = embed(ids, settings);
+  for (int64_t i = 0; i < std::ssize(blocks_); ++i) x = run_block(i, x, context);
+  return finish(x, context);
 }
 
 }  // namespace slm

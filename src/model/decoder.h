@@ -22,11 +22,22 @@ class Decoder final : public torch::nn::Module {
  public:
   Decoder(const TransformerConfig& config, at::Device device);
 
-  /// ids (B, T) int64 -> (B, T, C) after the last norm.
+  /// ids (B, T) int64 -> (B, T, C) after the last norm: embed, every block, finish.
   at::Tensor forward(const at::Tensor& ids, const ForwardSettings& settings);
+
+  /// What goes into the first block, and what all blocks share.
+  struct Embedded {
+    at::Tensor x;  // (B, T, C)
+    ForwardContext context;
+  };
+  Embedded embed(const at::Tensor& ids, const ForwardSettings& settings);
+  at::Tensor run_block(int64_t block, const at::Tensor& x, const ForwardContext& context);
+  at::Tensor finish(const at::Tensor& x, const ForwardContext& context);  // the last norm
+
   /// Gradient checkpointing: each block keeps only its input for the backward pass.
   void set_recompute(bool recompute) { recompute_ = recompute; }
   void fuse_projections();
+  void visit_linears(const LinearVisitor& visitor);
 
   const std::shared_ptr<Embedding>& token_embedding() const { return token_embedding_; }
 

@@ -22,4 +22,12 @@ void DenseLinear::pretty_print(std::ostream& stream) const {
   stream << fmt::format("DenseLinear({} -> {}{})", in_features(), out_features(), bias_.defined() ? ", bias" : "");
 }
 
+void visit_linear(torch::nn::Module& parent, const std::string& path, const char* name, std::shared_ptr<Linear>& layer,
+                  const LinearVisitor& visitor) {
+  if (!layer) return;
+  const auto before = layer;
+  visitor(path + "." + name, layer);
+  if (layer != before) parent.replace_module(name, layer);
+}
+
 }  // namespace slm

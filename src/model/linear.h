@@ -5,7 +5,9 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace slm {
 
@@ -35,5 +37,14 @@ class DenseLinear final : public Linear {
  private:
   at::Tensor weight_, bias_;
 };
+
+/// Is shown a linear layer and its canonical name (model.layers.3.self_attn.q_proj, lm_head), and may put another one
+/// in its place.
+using LinearVisitor = std::function<void(const std::string& name, std::shared_ptr<Linear>& layer)>;
+
+/// Shows `visitor` the layer that `parent` holds under `name`, where it holds one, and registers what comes in its
+/// place. `path` is the parent's own name.
+void visit_linear(torch::nn::Module& parent, const std::string& path, const char* name, std::shared_ptr<Linear>& layer,
+                  const LinearVisitor& visitor);
 
 }  // namespace slm

@@ -1,13 +1,14 @@
 #include "model/mlp.h"
 
 #include <ATen/ops/gelu.h>
+#include <fmt/format.h>
 
 #include "kernels/gelu.h"
 #include "kernels/swiglu.h"
 
 namespace slm {
 
-Mlp::Mlp(const TransformerConfig& config) : activation_(config.activation) {
+Mlp::Mlp(const TransformerConfig& config, int64_t layer) : layer_(layer), activation_(config.activation) {
   const auto dense = [&](const char* name, int64_t in, int64_t out) {
     return register_module(name, std::make_shared<DenseLinear>(in, out, config.bias));
   };
@@ -20,11 +21,24 @@ void Mlp::fuse_projections() {
   if (gate_) fused_ = FusedLinear::make({gate_, up_});
 }
 
-at::Tensor Mlp::forward(const at::Tensor& x) {
-  if (activation_ == Activation::kGeluNew) return down_->forward(gelu_new(up_->forward(x)));
-  if (activation_ == Activation::kGelu) return down_->forward(at::gelu(up_->forward(x)));
-  if (fused_) return down_->forward(swiglu(fused_->forward(x)));  // (B, T, 2F) -> (B, T, F)
-  return down_->forward(swiglu(gate_->forward(x), up_->forward(x)));
+void Mlp::visit_linears(const std::string& path, const LinearVisitor& visitor) {
+  visit_linear(*this, path, "gate_proj", gate_, visitor);
+  visit_linear(*this, path, "up_proj", up_, visitor);
+  visit_linear(*this, path, "down_proj", down_, visitor);
+}
+
+at::Tensor Mlp::activated(const at::Tensor& x) {
+  if (activation_ == Activation::kGeluNew) return gelu_new(up_->forward(x));
+  if (activation_ == Activation::kGelu) return at::gelu(up_->forward(x));
+  if (fused_) return swiglu(fused_->forward(x));  // from (B, T, 2F)
+  return swiglu(gate_->forward(x), up_->forward(x));
+}
+
+at::Tensor Mlp::forward(const at::Tensor& x, const ForwardContext& context) {
+  if (context.tap) context.listen(fmt::format("model.layers.{}.mlp.input", layer_), x);
+  const auto inner = activated(x);
+  if (context.tap) context.listen(fmt::format("model.layers.{}.mlp.down_proj.input", layer_), inner);
+  return down_->forward(inner);
 }
 
 }  // namespace slm

@@ -27,6 +27,31 @@ at::Tensor Transformer::hidden(const at::Tensor& ids, const ForwardSettings& set
   return decoder_->forward(ids, settings);
 }
 
+at::Tensor Transformer::logits(const at::Tensor& ids, const Tap* tap) {
+  const auto last = hidden(ids, nullptr, tap);
+  if (tap) (*tap)("lm_head.input", last);
+  return head(last);
+}
+
+std::shared_ptr<Transformer> Transformer::share() const {
+  auto twin = std::make_shared<Transformer>(config_, device());
+  const auto mine = named_parameters();
+  for (auto& parameter : twin->named_parameters()) parameter.value().set_data(mine[parameter.key()]);
+  twin->fuse_projections();
+  return twin;
+}
+
+void Transformer::visit_linears(const LinearVisitor& visitor) {
+  decoder_->visit_linears(visitor);
+  const auto before = head_;
+  visitor("lm_head", head_);
+  if (head_ != before) {
+    config_.tie_embeddings ? register_module("lm_head", head_) : replace_module("lm_head", head_);
+    config_.tie_embeddings = false;
+  }
+  fuse_projections();
+}
+
 void initialize_parameters(const TransformerConfig& config, const ParameterArena& arena, uint64_t seed) {
   const c10::NoGradGuard no_grad;
   const double range = config.initializer_range;

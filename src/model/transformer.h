@@ -27,11 +27,20 @@ class Transformer final : public torch::nn::Module {
     return head_loss_with_gradient(*head_, hidden, targets, scale);
   }
   /// ids (B, T) int64 -> (B, T, V).
-  at::Tensor logits(const at::Tensor& ids, const Tap* tap = nullptr) { return head(hidden(ids, nullptr, tap)); }
+  at::Tensor logits(const at::Tensor& ids, const Tap* tap = nullptr);
 
   /// Joins adjacent projections into one product each; call it after the arena has laid out the parameters.
   void fuse_projections() { decoder_->fuse_projections(); }
 
+  /// Shows every linear layer in the order of the forward pass, the head last; layers may be replaced. A tied head that
+  /// is replaced becomes a module of its own, and the config says that nothing is tied.
+  void visit_linears(const LinearVisitor& visitor);
+
+  /// Another model of the same shape over the same parameters: layers that are replaced in one stay in the other. All
+  /// of this one's layers are dense.
+  std::shared_ptr<Transformer> share() const;
+
+  Decoder& decoder() { return *decoder_; }
   const TransformerConfig& config() const { return config_; }
   /// Where the parameters lie.
   at::Device device() const { return decoder_->token_embedding()->weight().device(); }

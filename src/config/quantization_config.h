@@ -1,0 +1,55 @@
+// How a model is quantized. The keys are the run's own (flat, with a prefix): `slm quantize` takes them as well.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/field.h"
+
+namespace slm {
+
+struct QuantizationConfig {
+  std::string mode = "none", type = "static", method = "rtn", observer = "moving_average";
+  int64_t bits = 8, group_size = 64, calibration_batches = 32;
+  std::optional<std::string> granularity;
+  double smooth = 0;
+  std::vector<std::string> exclude;
+
+  template <class Visitor>
+  void visit(Visitor& v) {
+    using enum Resume;
+    v.group("Quantization");
+    v.field("quantization_mode", mode, OneOf{"none", "ptq"}, kFree,
+            "none, or ptq: after the last step the best checkpoint is quantized (post-training quantization) into "
+            "quantized/ of the run's folder. Training itself stays the same.");
+    v.field("quantization_bits", bits, OneOf{"8", "4"}, kFree, "Bits of a weight.");
+    v.field("quantization_type", type, OneOf{"static", "dynamic", "weight_only"}, kFree,
+            "What happens to the activations: static (8 bits, one range a layer, calibrated beforehand), dynamic (8 "
+            "bits, one scale a token, chosen while running), or weight_only (nothing).");
+    v.field("quantization_granularity", granularity, OneOf{"per_tensor", "per_channel", "per_group"}, kFree,
+            "Which weights share a scale: all of a layer, those of an output, or quantization_group_size neighbours of "
+            "an output. per_channel at 8 bits and per_group at 4 where not given.");
+    v.field("quantization_group_size", group_size, AtLeast{1}, kFree,
+            "Weights that share a scale; the last group of an output may be shorter. Only with per_group.");
+    v.field("quantization_method", method, OneOf{"rtn", "mse", "gptq"}, kFree,
+            "rtn (round to nearest, nothing is clipped), mse (scales that make the squared error of the weights "
+            "least), or gptq (mse, and each column's error is made up for by the columns after it, as the calibration "
+            "text weighs them).");
+    v.field("quantization_smooth", smooth, Between{0, 1}, kFree,
+            "SmoothQuant's alpha: how much of the activations' range the preceding norm hands over to the weights; 0: "
+            "none. Not with weight_only.");
+    v.field("quantization_observer", observer, OneOf{"moving_average", "min_max", "percentile", "mse"}, kFree,
+            "How a static range follows from the calibration text: average of the batches' ends, the ends of all, the "
+            "ends without the outermost 0.01 %, or those with the least squared error. Only with static.");
+    v.field("quantization_calibration_batches", calibration_batches, AtLeast{1}, kFree,
+            "Batches of the training text (micro_batch_size windows each, drawn by data_seed) that static ranges, gptq "
+            "and smoothing are calibrated on.");
+    v.field("quantization_exclude", exclude, NonEmpty{}, kFree,
+            "Linear layers that stay float: globs (* any characters, ? one) over their names, which are those of Llama "
+            "whatever the architecture (lm_head, model.layers.0.*, *.down_proj).");
+  }
+};
+
+}  // namespace slm

@@ -1,0 +1,40 @@
+#include "kernels/cpu/quantize.h"
+
+#include "kernels/cpu/vector_clones.h"
+
+namespace slm::cpu {
+
+template <class Code>
+SLM_VECTOR_CLONES void quantize_run(const float* __restrict x, int64_t count, const RunScale& run,
+                                    Code* __restrict codes) {
+  const float inverse = 1.0f / run.scale, zero_point = run.zero_point;
+  const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = static_cast<Code>(static_cast<int32_t>(quantize_element(x[i], inverse, zero_point, min, max)));
+  }
+}
+
+template <class Code>
+SLM_VECTOR_CLONES void dequantize_run(const Code* __restrict codes, int64_t count, const RunScale& run,
+                                      float* __restrict values) {
+  const float scale = run.scale, zero_point = run.zero_point;
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = dequantize_element(static_cast<float>(codes[i]), scale, zero_point);
+  }
+}
+
+SLM_VECTOR_CLONES void fake_quantize_run(const float* __restrict x, int64_t count, const RunScale& run,
+                                         float* __restrict values) {
+  const float scale = run.scale, inverse = 1.0f / scale, zero_point = run.zero_point;
+  const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = dequantize_element(quantize_element(x[i], inverse, zero_point, min, max), scale, zero_point);
+  }
+}
+
+template void quantize_run(const float*, int64_t, const RunScale&, int8_t*);
+template void quantize_run(const float*, int64_t, const RunScale&, uint8_t*);
+template void dequantize_run(const int8_t*, int64_t, const RunScale&, float*);
+template void dequantize_run(const uint8_t*, int64_t, const RunScale&, float*);
+
+}  // namespace slm::cpu

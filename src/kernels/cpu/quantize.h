@@ -1,0 +1,26 @@
+// Runs of elements that share a scale, on a CPU: raw pointers, one thread's share. Code is int8_t or uint8_t.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/quantize_element.h"
+
+namespace slm::cpu {
+
+/// Scale and zero point of a run, and the codes that it may use.
+struct RunScale {
+  float scale;
+  float zero_point;
+  CodeRange range;
+};
+
+template <class Code>
+void quantize_run(const float* x, int64_t count, const RunScale& run, Code* codes);
+
+template <class Code>
+void dequantize_run(const Code* codes, int64_t count, const RunScale& run, float* values);
+
+/// The value of each element's code.
+void fake_quantize_run(const float* x, int64_t count, const RunScale& run, float* values);
+
+}  // namespace slm::cpu

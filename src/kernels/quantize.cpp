@@ -1,0 +1,157 @@
+#include "kernels/quantize.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/where.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "kernels/cpu/quantize.h"
+#include "kernels/float_types.h"
+#include "kernels/plain.h"
+
+namespace slm {
+namespace {
+
+constexpr int64_t kGrain = 1 << 14;  // elements worth a thread of their own
+
+int64_t groups_of(int64_t columns, int64_t group_size) { return (columns + group_size - 1) / group_size; }
+
+// Calls body(offset, count, scale) for every run of elements of (N, K) that share a scale, on all threads.
+template <class Body>
+void for_each_run(const at::Tensor& matrix, const at::Tensor& scales, int64_t group_size, const Body& body) {
+  const int64_t rows = matrix.size(0), columns = matrix.size(1);
+  const bool one_scale = scales.dim() == 1;
+  const int64_t length = one_scale ? columns : group_size;
+  const int64_t groups = one_scale ? 1 : groups_of(columns, group_size);
+  SLM_CHECK(one_scale ? scales.size(0) == 1 : scales.size(0) == rows && scales.size(1) == groups);
+  const auto held = scales.contiguous();
+  const auto* scale = elements<const float>(held);
+  at::parallel_for(
+      0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns)), [&](int64_t from, int64_t to) {
+        for (int64_t row = from; row < to; ++row) {
+          for (int64_t group = 0; group < groups; ++group) {
+            const int64_t begin = group * length;
+            body(row * columns + begin, std::min(length, columns - begin), scale[one_scale ? 0 : row * groups + group]);
+          }
+        }
+      });
+}
+
+void check_matrix(const at::Tensor& x, at::ScalarType dtype) { SLM_CHECK(x.dim() == 2 && x.scalar_type() == dtype); }
+
+}  // namespace
+
+at::Tensor symmetric_scales(const at::Tensor& amax, CodeRange range) {
+  // torch.clamp would hold a NaN back no less, but where() says what happens to 0.
+  const auto scales = (amax / static_cast<float>(range.max)).clamp_min(std::numeric_limits<float>::min());
+  return at::where(amax == 0, at::ones_like(amax), scales);
+}
+
+at::Tensor largest_magnitude(const at::Tensor& x, bool per_tensor, int64_t group_size) {
+  const auto magnitude = at::abs(x);
+  if (per_tensor) return at::amax(magnitude).view(1);
+  const int64_t rows = x.size(0), columns = x.size(1), groups = groups_of(columns, group_size);
+  const auto padded = at::constant_pad_nd(magnitude, {0, groups * group_size - columns}, 0);
+  return at::amax(padded.view({rows, groups, group_size}), -1);
+}
+
+at::Tensor quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
+  check_matrix(x, at::kFloat);
+  if (!x.is_cpu()) return plain::quantize(x, scales, group_size, range);
+  const auto from = x.contiguous(), codes = at::empty(x.sizes(), x.options().dtype(at::kChar));
+  const auto* in = elements<const float>(from);
+  auto* out = elements<int8_t>(codes);
+  for_each_run(x, scales, group_size, [&](int64_t offset, int64_t count, float scale) {
+    cpu::quantize_run(in + offset, count, {scale, 0, range}, out + offset);
+  });
+  return codes;
+}
+
+at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t group_size) {
+  check_matrix(codes, at::kChar);
+  if (!codes.is_cpu()) return plain::dequantize(codes, scales, group_size);
+  const auto from = codes.contiguous(), values = at::empty(codes.sizes(), codes.options().dtype(at::kFloat));
+  const auto* in = elements<const int8_t>(from);
+  auto* out = elements<float>(values);
+  for_each_run(codes, scales, group_size, [&](int64_t offset, int64_t count, float scale) {
+    cpu::dequantize_run(in + offset, count, {scale, 0, {}}, out + offset);
+  });
+  return values;
+}
+
+at::Tensor fake_quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
+  check_matrix(x, at::kFloat);
+  if (!x.is_cpu()) return plain::dequantize(plain::quantize(x, scales, group_size, range), scales, group_size);
+  const auto from = x.contiguous(), values = at::empty_like(from);
+  const auto* in = elements<const float>(from);
+  auto* out = elements<float>(values);
+  for_each_run(x, scales, group_size, [&](int64_t offset, int64_t count, float scale) {
+    cpu::fake_quantize_run(in + offset, count, {scale, 0, range}, out + offset);
+  });
+  return values;
+}
+
+QuantizedRows quantize_rows(const at::Tensor& x) {
+  const auto rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
+  const int64_t columns = rows.size(1);
+  const auto scales = symmetric_scales(largest_magnitude(rows, false, columns), kInt8Codes);
+  return {quantize(rows, scales, columns, kInt8Codes), scales};
+}
+
+AffineScale affine_scale(float low, float high) {
+  low = std::min(low, 0.0f);
+  high = std::max(high, 0.0f);
+  const float scale = std::max((high - low) / 255.0f, std::numeric_limits<float>::epsilon());
+  return {scale, static_cast<int32_t>(std::clamp(0.0f - std::nearbyint(low / scale), 0.0f, 255.0f))};
+}
+
+at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale) {
+  if (!x.is_cpu()) return plain::quantize_affine(x, scale);
+  const auto from = x.to(at::kFloat).contiguous(), codes = at::empty(x.sizes(), x.options().dtype(at::kByte));
+  const auto* in = elements<const float>(from);
+  auto* out = elements<uint8_t>(codes);
+  const cpu::RunScale run{scale.scale, static_cast<float>(scale.zero_point), kUint8Codes};
+  at::parallel_for(0, x.numel(), kGrain,
+                   [&](int64_t begin, int64_t end) { cpu::quantize_run(in + begin, end - begin, run, out + begin); });
+  return codes;
+}
+
+at::Tensor dequantize_affine(const at::Tensor& codes, AffineScale scale) {
+  return (codes.to(at::kFloat) - static_cast<float>(scale.zero_point)) * scale.scale;
+}
+
+namespace {
+
+// Scales as one number an element of (N, K).
+at::Tensor each_scale(const at::Tensor& scales, int64_t group_size, at::IntArrayRef sizes) {
+  if (scales.dim() == 1) return scales.expand(sizes);
+  return scales.repeat_interleave(group_size, 1).narrow(1, 0, sizes[1]);
+}
+
+}  // namespace
+
+at::Tensor plain::quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
+  const auto codes = (x * (1.0f / each_scale(scales, group_size, x.sizes()))).round() + 0.0f;
+  return codes.nan_to_num(range.min, range.max, range.min).clamp(range.min, range.max).to(at::kChar);
+}
+
+at::Tensor plain::dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t group_size) {
+  return codes.to(at::kFloat) * each_scale(scales, group_size, codes.sizes());
+}
+
+at::Tensor plain::quantize_affine(const at::Tensor& x, AffineScale scale) {
+  const auto codes = (x.to(at::kFloat) * (1.0f / scale.scale)).round() + static_cast<float>(scale.zero_point);
+  return codes.nan_to_num(0, 255, 0).clamp(0, 255).to(at::kByte);
+}
+
+}  // namespace slm

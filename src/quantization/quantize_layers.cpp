@@ -1,0 +1,216 @@
+#include "quantization/quantize_layers.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/maximum.h>
+#include <c10/core/GradMode.h>
+
+#include <map>
+#include <optional>
+
+#include "core/error.h"
+#include "core/log.h"
+#include "quantization/clip_search.h"
+#include "quantization/gptq.h"
+#include "quantization/packed_linear.h"
+#include "quantization/smooth.h"
+
+namespace slm {
+namespace {
+
+// Layers that read the same tensor; the tap hears it under the name `input`.
+struct InputGroup {
+  std::string input;
+  std::vector<const PlannedLayer*> layers;
+};
+
+// What calibration learns about an input (…, K).
+struct InputStatistics {
+  std::unique_ptr<Observer> observer;
+  std::optional<Hessian> hessian;
+  at::Tensor largest;  // (K) largest |x| of each channel
+};
+
+std::vector<InputGroup> group_by_input(const QuantizationPlan& plan) {
+  std::vector<InputGroup> groups;
+  for (const auto& layer : plan) {
+    auto input = linear_input(layer.name);
+    if (groups.empty() || groups.back().input != input) groups.push_back({std::move(input), {}});
+    groups.back().layers.push_back(&layer);
+  }
+  return groups;
+}
+
+// The norm that gives an input, or nothing where that comes from elsewhere.
+std::string norm_before(const std::string& input) {
+  if (input == "lm_head.input") return "model.norm";
+  const auto ends = [&](std::string_view tail, std::string_view norm) {
+    return input.ends_with(tail) ? input.substr(0, input.size() - tail.size()) + std::string(norm) : std::string();
+  };
+  const auto attention = ends(".self_attn.input", ".input_layernorm");
+  return attention.empty() ? ends(".mlp.input", ".post_attention_layernorm") : attention;
+}
+
+class LayerQuantizer {
+ public:
+  LayerQuantizer(Transformer& model, const QuantizationSettings& settings, const std::vector<at::Tensor>& calibration,
+                 const std::function<void(const QuantizedLayerInfo&)>& on_layer)
+      : model_(model), settings_(settings), on_layer_(on_layer) {
+    model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
+      dense_[name] = std::dynamic_pointer_cast<DenseLinear>(layer);
+    });
+    if (!settings.calibrates()) return;
+    SLM_CHECK(!calibration.empty());
+    for (const auto& ids : calibration) streams_.push_back(model.decoder().embed(ids, {}));
+  }
+
+  std::vector<QuantizedLayerInfo> run(const std::vector<InputGroup>& groups) {
+    for (const auto& group : groups) {
+      enter_block(group);
+      quantize_group(group);
+    }
+    return std::move(done_);
+  }
+
+ private:
+  // Which part of the model gives the group's input: a block, or n_layers for the head.
+  int64_t block_of(const InputGroup& group) const {
+    constexpr std::string_view kPrefix = "model.layers.";
+    if (!group.input.starts_with(kPrefix)) return model_.config().n_layers;
+    return std::stoll(group.input.substr(kPrefix.size()));
+  }
+
+  // The streams go through all blocks before that one, which are quantized by now.
+  void enter_block(const InputGroup& group) {
+    for (const int64_t block = block_of(group); block_ < block; ++block_) {
+      for (auto& stream : streams_) stream.x = model_.decoder().run_block(block_, stream.x, stream.context);
+    }
+  }
+
+  void listen(const std::string& input, const std::function<void(const at::Tensor&)>& hear) {
+    const Tap tap = [&](std::string_view name, const at::Tensor& value) {
+      if (name == input) hear(value);
+    };
+    for (auto stream : streams_) {
+      stream.context.tap = &tap;
+      if (block_ < model_.config().n_layers) {
+        model_.decoder().run_block(block_, stream.x, stream.context);
+      } else {
+        hear(model_.decoder().finish(stream.x, stream.context));
+      }
+    }
+  }
+
+  InputStatistics observe(const InputGroup& group, bool for_smoothing) {
+    InputStatistics statistics;
+    if (!settings_.calibrates()) return statistics;
+    if (settings_.scheme.type == QuantizationType::kStatic) statistics.observer = make_observer(settings_.observer);
+    if (settings_.method == QuantizationMethod::kGptq) statistics.hessian.emplace(group.layers[0]->in_features);
+    listen(group.input, [&](const at::Tensor& x) {
+      if (for_smoothing) {
+        const auto largest = at::amax(at::abs(x).view({-1, x.size(-1)}), 0);
+        statistics.largest = statistics.largest.defined() ? at::maximum(statistics.largest, largest) : largest;
+        return;
+      }
+      if (statistics.observer) statistics.observer->observe(x);
+      if (statistics.hessian) statistics.hessian->add(x);
+    });
+    return statistics;
+  }
+
+  // The factors (K) by which the group's input is divided and its weights are multiplied; undefined where it has no
+  // norm of its own to take them.
+  at::Tensor smooth(const InputGroup& group) {
+    const auto norm = norm_before(group.input);
+    if (settings_.smooth == 0 || norm.empty()) return {};
+    std::vector<at::Tensor> weights;
+    for (const auto* layer : group.layers) {
+      if (!layer->scheme) {
+        log_info("{}: stays float, so the layers that share its input are not smoothed", layer->name);
+        return {};
+      }
+      weights.push_back(dense_.at(layer->name)->weight());
+    }
+    const auto factors = smoothing_factors(observe(group, /*for_smoothing=*/true).largest, weights, settings_.smooth);
+    for (auto& parameter : model_.named_parameters()) {
+      if (parameter.key() != norm + ".weight" && parameter.key() != norm + ".bias") continue;
+      parameter.value().set_data(parameter.value() / factors);
+    }
+    return factors;
+  }
+
+  QuantizedWeight quantize_weight(const at::Tensor& weight, const InputStatistics& statistics) const {
+    const auto& scheme = settings_.scheme;
+    switch (settings_.method) {
+      case QuantizationMethod::kRtn:
+        return round_to_nearest(weight, scheme, amax_scales(weight, scheme));
+      case QuantizationMethod::kMse:
+        return round_to_nearest(weight, scheme, mse_scales(weight, scheme));
+      case QuantizationMethod::kGptq:
+        return gptq(weight, scheme, statistics.hessian->sum());
+    }
+    SLM_CHECK(false);
+    return {};
+  }
+
+  void quantize_group(const InputGroup& group) {
+    bool any = false;
+    for (const auto* layer : group.layers) any = any || layer->scheme;
+    if (!any) return;
+    for (const auto* layer : group.layers) {
+      if (layer->scheme) check_finite(dense_.at(layer->name)->weight(), layer->name);
+    }
+    const auto factors = smooth(group);
+    const auto statistics = observe(group, /*for_smoothing=*/false);
+    std::optional<AffineScale> activation;
+    if (statistics.observer) {
+      const auto range = statistics.observer->range();
+      activation = affine_scale(range.low, range.high);
+    }
+    std::map<std::string, std::shared_ptr<Linear>> packed;
+    for (const auto* layer : group.layers) {
+      if (!layer->scheme) continue;
+      const auto& dense = *dense_.at(layer->name);
+      const auto weight = factors.defined() ? dense.weight() * factors : dense.weight();
+      const auto quantized = quantize_weight(weight, statistics);
+      packed[layer->name] = std::make_shared<PackedLinear>(quantized, dense.bias(), activation);
+      report(*layer, weight, quantized, activation);
+    }
+    model_.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
+      if (const auto found = packed.find(name); found != packed.end()) layer = found->second;
+    });
+  }
+
+  void report(const PlannedLayer& layer, const at::Tensor& weight, const QuantizedWeight& quantized,
+              const std::optional<AffineScale>& activation) {
+    done_.push_back({.name = layer.name,
+                     .out_features = layer.out_features,
+                     .in_features = layer.in_features,
+                     .scheme = *layer.scheme,
+                     .activation = activation,
+                     .error = quantization_error(weight, dequantize(quantized)),
+                     .clipped = clipped_share(weight, quantized)});
+    if (on_layer_) on_layer_(done_.back());
+  }
+
+  Transformer& model_;
+  const QuantizationSettings& settings_;
+  const std::function<void(const QuantizedLayerInfo&)>& on_layer_;
+  std::map<std::string, std::shared_ptr<DenseLinear>> dense_;
+  std::vector<Decoder::Embedded> streams_;  // hidden states of the calibration batches before block block_
+  int64_t block_ = 0;
+  std::vector<QuantizedLayerInfo> done_;
+};
+
+}  // namespace
+
+std::vector<QuantizedLayerInfo> quantize_layers(Transformer& model, const QuantizationPlan& plan,
+                                                const QuantizationSettings& settings,
+                                                const std::vector<at::Tensor>& calibration,
+                                                const std::function<void(const QuantizedLayerInfo&)>& on_layer) {
+  const c10::NoGradGuard no_grad;
+  return LayerQuantizer(model, settings, calibration, on_layer).run(group_by_input(plan));
+}
+
+}  // namespace slm

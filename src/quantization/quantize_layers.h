@@ -1,0 +1,26 @@
+// The linear layers of a model become quantized ones, in the order of the forward pass: each is calibrated on what the
+// layers before it, quantized already, give it, so that later layers make up for what earlier ones lost (Frantar et al.
+// 2022, arXiv:2210.17323, calibrate GPTQ so).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <vector>
+
+#include "model/transformer.h"
+#include "quantization/metadata.h"
+#include "quantization/plan.h"
+
+namespace slm {
+
+/// Replaces every layer of `plan` that has a scheme. `calibration` holds batches of ids (B, T) int64, empty where the
+/// settings calibrate nothing; while it runs the hidden states of all batches are held once. The model's own tensors
+/// are not written to: where smoothing moves scales into a norm, the norm gets a tensor of its own. `on_layer` hears of
+/// each layer when it is done. Error (kData) naming the layer whose weight is not finite.
+std::vector<QuantizedLayerInfo> quantize_layers(Transformer& model, const QuantizationPlan& plan,
+                                                const QuantizationSettings& settings,
+                                                const std::vector<at::Tensor>& calibration,
+                                                const std::function<void(const QuantizedLayerInfo&)>& on_layer = {});
+
+}  // namespace slm

@@ -1,0 +1,45 @@
+// How a layer is quantized: bits, what happens to the activations, and which weights share a scale.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernels/quantize_element.h"
+
+namespace slm {
+
+/// What the activations do. static: uint8 with one calibrated range a layer; dynamic: int8 with a scale a token, chosen
+/// while running; weight_only: they stay as they are.
+enum class QuantizationType { kStatic, kDynamic, kWeightOnly };
+
+/// What shares a scale in a weight (N, K): all of it, an output row, or `group_size` inputs of a row.
+enum class Granularity { kPerTensor, kPerChannel, kPerGroup };
+
+std::string_view name_of(QuantizationType type);
+std::string_view name_of(Granularity granularity);
+/// Error (kUsage) beginning with `origin` for a name that there is not.
+QuantizationType quantization_type(std::string_view name, std::string_view origin);
+Granularity granularity(std::string_view name, std::string_view origin);
+
+struct Scheme {
+  int bits = 8;  // of a weight's code: 8 or 4
+  QuantizationType type = QuantizationType::kWeightOnly;
+  Granularity granularity = Granularity::kPerChannel;
+  int64_t group_size = 0;  // with kPerGroup, else 0
+
+  bool operator==(const Scheme&) const = default;
+
+  /// Symmetric and restricted: [-127, 127] or [-7, 7].
+  CodeRange codes() const { return bits == 8 ? kInt8Codes : kInt4Codes; }
+  bool per_tensor() const { return granularity == Granularity::kPerTensor; }
+  /// How many neighbours of a row share a scale, for `quantize` (kernels/quantize.h).
+  int64_t run_length(int64_t in_features) const {
+    return granularity == Granularity::kPerGroup ? group_size : in_features;
+  }
+};
+
+/// "int4 per_group 64 weight_only"
+std::string describe(const Scheme& scheme);
+
+}  // namespace slm

@@ -1,0 +1,155 @@
+#include "training/quantize_checkpoint.h"
+
+#include <ATen/ops/tensor.h>
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "checkpoint/model_folder.h"
+#include "checkpoint/quantized_folder.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "core/process_memory.h"
+#include "core/sha256.h"
+#include "evaluation/divergence.h"
+#include "formats/manifest.h"
+#include "formats/save_transaction.h"
+#include "quantization/plan.h"
+#include "quantization/quantize_layers.h"
+#include "training/setup.h"
+
+namespace slm {
+namespace {
+
+// The calibration batches (B, T): the first windows in the order in which a run with this data_seed reads them.
+std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data) {
+  std::vector<std::shared_ptr<const TokenStream>> parts;
+  for (const auto& part : data.train) parts.push_back(part.tokens);
+  BatchLoader loader(parts, training_cursor(config, data), {.rows = *config.micro_batch_size});
+  std::vector<at::Tensor> batches;
+  for (int64_t i = 0; i < config.quantization.calibration_batches; ++i) {
+    const auto batch = loader.next();
+    batches.push_back(at::tensor(batch.inputs, at::kLong).view({batch.rows, batch.length}));
+  }
+  return batches;
+}
+
+std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& settings,
+                                                const std::vector<at::Tensor>& batches, const PreparedData* data) {
+  if (batches.empty()) return std::nullopt;
+  CalibrationInfo info{.observer = settings.scheme.type == QuantizationType::kStatic
+                                       ? std::string(name_of(settings.observer))
+                                       : std::string(),
+                       .batches = std::ssize(batches),
+                       .data_sha256 = data->hash};
+  for (const auto& batch : batches) info.tokens += batch.numel();
+  return info;
+}
+
+QuantizationParent parent_of(const std::filesystem::path& checkpoint) {
+  const auto manifest = checkpoint / kManifestFile;
+  if (!std::filesystem::exists(manifest)) return {};
+  return {.manifest_sha256 = sha256_hex(read_file(manifest)), .step = read_manifest(checkpoint).info.step};
+}
+
+Coverage coverage_of(Transformer& model, const QuantizationPlan& plan) {
+  Coverage coverage;
+  int64_t bytes = 0;
+  for (const auto& layer : plan) {
+    if (!layer.scheme) continue;
+    coverage.quantized_parameters += layer.out_features * layer.in_features;
+    bytes += layer.bytes_after;
+  }
+  for (const auto& parameter : model.parameters()) coverage.float_parameters += parameter.numel();
+  coverage.bits_per_weight = 8.0 * static_cast<double>(bytes) / static_cast<double>(coverage.quantized_parameters);
+  return coverage;
+}
+
+std::vector<LeftFloat> left_float(Transformer& model, const QuantizationPlan& plan) {
+  std::vector<LeftFloat> left{{"model.embed_tokens", "embeddings are not quantized"}};
+  if (model.config().position == PositionKind::kLearned) left.push_back({"model.embed_positions", left[0].reason});
+  for (const auto& layer : plan) {
+    if (!layer.scheme) left.push_back({layer.name, layer.reason});
+  }
+  return left;
+}
+
+// How the quantized model predicts the validation text, beside its parent.
+std::optional<QuantizationQuality> measure(Transformer& parent, Transformer& model, const TrainingConfig& config,
+                                           const PreparedData* data, QuantizationParent& parent_info) {
+  if (!data || !data->validation) {
+    log_info("no validation text: the quantized model is not compared with its parent");
+    return std::nullopt;
+  }
+  const auto result =
+      compare_predictions(parent, model, *data->validation, *config.model.max_sequence_length,
+                          {.batch_size = *config.micro_batch_size, .isolate_documents = config.data.isolate_documents});
+  parent_info.validation_loss = result.loss_first;
+  log_info("validation loss {:.4f} -> {:.4f} ({:+.4f}), KL {:.5f}, top-1 agreement {:.4f}, {} tokens",
+           result.loss_first, result.loss_second, result.loss_difference(), result.kl_divergence, result.top1_agreement,
+           result.tokens);
+  return QuantizationQuality{.validation_loss = result.loss_second,
+                             .perplexity = std::exp(result.loss_second),
+                             .kl_divergence = result.kl_divergence,
+                             .top1_agreement = result.top1_agreement,
+                             .tokens = result.tokens};
+}
+
+}  // namespace
+
+QuantizationSettings quantization_settings(const TrainingConfig& config) {
+  const auto& q = config.quantization;
+  SLM_CHECK(q.granularity);
+  QuantizationSettings settings;
+  settings.scheme = {.bits = static_cast<int>(q.bits),
+                     .type = quantization_type(q.type, "quantization_type"),
+                     .granularity = granularity(*q.granularity, "quantization_granularity")};
+  if (settings.scheme.granularity == Granularity::kPerGroup) settings.scheme.group_size = q.group_size;
+  settings.method = quantization_method(q.method, "quantization_method");
+  settings.smooth = q.smooth;
+  settings.observer = observer_kind(q.observer, "quantization_observer");
+  settings.exclude = q.exclude;
+  return settings;
+}
+
+QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
+  const auto settings = quantization_settings(job.config);
+  if (settings.calibrates() && !job.data) {
+    fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
+         name_of(settings.scheme.type), name_of(settings.method));
+  }
+  SaveTransaction transaction(job.out);
+  const auto loaded = read_model_folder(job.checkpoint);
+  auto& model = *loaded.model;
+  const auto plan = plan_quantization(model, settings);
+  fmt::print("{}", format_plan(plan, settings));
+  const auto parent = model.share();
+  const auto batches = settings.calibrates() ? calibration_batches(job.config, *job.data) : std::vector<at::Tensor>();
+  QuantizationMetadata metadata{.mode = job.config.quantization.mode,
+                                .method = std::string(name_of(settings.method)),
+                                .smooth = settings.smooth,
+                                .scheme = settings.scheme,
+                                .slm_version = SLM_VERSION,
+                                .libtorch_version = TORCH_VERSION,
+                                .parent = parent_of(job.checkpoint),
+                                .calibration = calibration_info(settings, batches, job.data)};
+  metadata.layers = quantize_layers(model, plan, settings, batches, [&](const QuantizedLayerInfo& layer) {
+    log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
+             layer.error.max_abs_error, 100 * layer.clipped);
+  });
+  metadata.coverage = coverage_of(model, plan);
+  metadata.left_float = left_float(model, plan);
+  metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent);
+  write_quantized_folder(transaction.staging(), model, metadata, loaded.tokenizer.get());
+  transaction.commit(
+      {.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
+  log_info("saved {}: {} parameters at {:.2f} bits, {} in float; peak memory {:.0f} MiB", job.out.string(),
+           metadata.coverage.quantized_parameters, metadata.coverage.bits_per_weight,
+           metadata.coverage.float_parameters, static_cast<double>(peak_resident_bytes()) / (1 << 20));
+  return metadata;
+}
+
+}  // namespace slm

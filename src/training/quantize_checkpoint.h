@@ -1,0 +1,31 @@
+// Post-training quantization as a whole: plan, calibrate, convert, compare with the float parent, save.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+
+#include "config/training_config.h"
+#include "data/prepare.h"
+#include "quantization/metadata.h"
+#include "quantization/settings.h"
+
+namespace slm {
+
+/// What the config's quantization keys ask for; they are resolved.
+QuantizationSettings quantization_settings(const TrainingConfig& config);
+
+struct QuantizationJob {
+  std::filesystem::path checkpoint;    // verified float folder
+  std::filesystem::path out;           // appears complete or not at all
+  const TrainingConfig& config;        // resolved, quantization_mode ptq
+  const PreparedData* data = nullptr;  // calibrates on its training text and compares on its validation text; may be
+                                       // null where nothing is calibrated
+};
+
+/// Prints the plan to stdout before anything else happens, and progress to the log. Returns what was written to
+/// quantization_metadata.json. Errors as of each part; (kUsage) where the scheme must be calibrated and there is no
+/// data, or where `out` exists.
+QuantizationMetadata quantize_checkpoint(const QuantizationJob& job);
+
+}  // namespace slm
