@@ -198,8 +198,14 @@ def guide_loss(model, ids, max_length, stride):
             return total.reshape(1) / (len(ids) - 1)
 
 
+def document_ids(tokenizer, text):
+    """Of a text as slm prepares it: behind every document stands the end of text, where the tokenizer has one."""
+    end = tokenizer.eos_token_id
+    return tokenizer(text).input_ids + ([] if end is None else [end])
+
+
 def check_perplexity(checks, slm, name, folder, model, tokenizer, text):
-    ids = tokenizer(text).input_ids
+    ids = document_ids(tokenizer, text)
     window = min(WINDOW, model.config.max_position_embeddings)
     with tempfile.TemporaryDirectory() as scratch:
         file = pathlib.Path(scratch) / "text.txt"
@@ -253,8 +259,8 @@ def check_tokenizer(checks, slm, name, folder):
     tokenizer = load_tokenizer(folder)
     characters = [text for text in map(tokenizer.decode, range(len(tokenizer))) if len(text) == 1 and text != "\ufffd"]
     text = "".join(random.Random(23).choices(characters, k=1000))
+    checks.equal(f"{name}: ids of {len(text)} characters", token_ids(slm, folder, text), document_ids(tokenizer, text))
     ids = tokenizer(text).input_ids
-    checks.equal(f"{name}: ids of {len(text)} characters", token_ids(slm, folder, text), ids)
     checks.equal(f"{name}: decoding them", text, tokenizer.decode(ids, clean_up_tokenization_spaces=False))
     return text
 

@@ -1,7 +1,6 @@
 #include "evaluation/evaluate.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
+#include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "cli/evaluate_choices.h"
@@ -34,36 +34,10 @@ struct EvaluateArguments {
   bool json = false;
 };
 
-// A folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / fmt::format("slm-evaluate-{}", getpid())) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;  // what is left in a temporary folder harms nobody
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-void need_tokenizer(const std::filesystem::path& checkpoint) {
-  if (std::filesystem::exists(checkpoint / "tokenizer.json")) return;
-  fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be evaluated", checkpoint.string());
-}
-
-// The whole of `file` in the checkpoint's own tokenizer; of a built-in corpus only the validation part.
+// The whole of `file`; of a built-in corpus only the validation part.
 DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
-  DataConfig data;
-  data.train = {file};
+  auto data = text_data(file, checkpoint);
   if (file != stories::kName && file != questions::kName) data.validation_fraction = 0;
-  need_tokenizer(checkpoint);
-  data.tokenizer = (checkpoint / "tokenizer.json").string();
   return data;
 }
 
@@ -112,7 +86,7 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
     fail(ExitCode::kUsage, "--stride: found {}, expected at most the window's {} tokens", *arguments.stride, length);
   }
   const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
-  const TemporaryFolder folder;
+  const ScratchFolder folder("slm-evaluate");
   const auto data = prepare_data(config, length, folder.path());
   if (data.tokenizer->vocab_size() > loaded.tokenizer->vocab_size()) {  // the model knows nothing of what was added
     need_chat_tokens(*loaded.tokenizer, checkpoint.string());

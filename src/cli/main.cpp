@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = 0;
   add_train(app, exit_code);
+  add_quantize(app, exit_code);
   add_evaluate(app, exit_code);
   add_generate(app, exit_code);
   add_chat(app, exit_code);

@@ -36,6 +36,7 @@ int run_train(const TrainArguments& arguments) {
                outcome.evaluation->perplexity, outcome.evaluation->bits_per_byte);
   }
   if (outcome.checkpoint) fmt::print("checkpoint {}\n", outcome.checkpoint->string());
+  if (outcome.quantized) fmt::print("quantized checkpoint {}\n", outcome.quantized->string());
   if (outcome.signal != 0) return 128 + outcome.signal;
   return outcome.save_failed ? 1 : 0;
 }

@@ -20,6 +20,7 @@ struct TrainingOutcome {
   bool save_failed = false;                         // a checkpoint could not be written; training went on
   std::optional<EvaluationResult> evaluation;       // the last one
   std::optional<std::filesystem::path> checkpoint;  // the last one
+  std::optional<std::filesystem::path> quantized;   // what the run was to end in
 };
 
 /// The batches of the run, from the one that its next step takes.

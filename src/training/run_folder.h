@@ -20,6 +20,7 @@ struct RunFolder {
   std::filesystem::path metrics() const { return root / "metrics.jsonl"; }
   std::filesystem::path tensorboard() const { return root / "tensorboard"; }
   std::filesystem::path samples() const { return root / "samples"; }
+  std::filesystem::path quantized() const { return root / "quantized"; }
   std::filesystem::path log() const { return root / "log.txt"; }
 };
 

@@ -1,11 +1,14 @@
 #include "training/train.h"
 
+#include "checkpoint/checkpoint_store.h"
 #include "config/describe.h"
 #include "core/log.h"
+#include "formats/save_transaction.h"
 #include "kernels/device.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
 #include "model/model_tree.h"
+#include "training/quantize_checkpoint.h"
 
 namespace slm {
 
@@ -48,6 +51,26 @@ void describe_run(const TrainingSetup& setup) {
   if (setup.resumed) log_info("resumed at step {}", setup.progress.step);
 }
 
+namespace {
+
+// The best checkpoint, else the latest, becomes the run's quantized model; one of an earlier end of the run gives way.
+void quantize_result(const TrainingSetup& setup, TrainingOutcome& outcome) {
+  if (setup.config.quantization.mode != "ptq") return;
+  if (outcome.signal != 0 || outcome.save_failed || !outcome.checkpoint) {
+    log_warning("the run did not reach its end: nothing is quantized");
+    return;
+  }
+  const auto out = setup.folder.quantized();
+  if (std::filesystem::exists(out)) remove_folder_safely(out);
+  quantize_checkpoint({.checkpoint = find_checkpoint(setup.folder.checkpoints()),
+                       .out = out,
+                       .config = setup.config,
+                       .data = &setup.data});
+  outcome.quantized = out;
+}
+
+}  // namespace
+
 TrainingOutcome train(const TrainingConfig& config, const std::string& config_text) {
   const StopSignals signals;
   auto setup = set_up_training(config);
@@ -59,6 +82,7 @@ TrainingOutcome train(const TrainingConfig& config, const std::string& config_te
   const int64_t grown = memory_of(setup.device).peak - setup.bytes_before;
   log_info("memory: grew by {:.1f} MiB at most, planned were {:.1f}", static_cast<double>(grown) / (1 << 20),
            static_cast<double>(setup.memory.total()) / (1 << 20));
+  quantize_result(setup, outcome);
   return outcome;
 }
 

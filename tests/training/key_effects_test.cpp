@@ -33,6 +33,7 @@ struct KeyEffect {
 std::vector<KeyEffect> key_effects() {
   const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "max_steps=6", "wsd_decay_steps=4"};
   const std::vector<std::string> llama3{"model.rope_scaling=llama3", "model.rope_original_max_position_embeddings=16"};
+  const std::vector<std::string> ptq{"quantization_mode=ptq"};
   const auto other_device = choose_device(std::nullopt).is_cuda() ? "cpu" : "cuda";
   return {
       {"output_dir", "", "FOLDER"},
@@ -109,6 +110,16 @@ std::vector<KeyEffect> key_effects() {
       {"sample_steps", "0", "1", {"sample_prompts=[It]"}},
       {"sample_prompts", "[It]", "[was]", {"sample_steps=3"}},
       {"report_to", "[jsonl]", "[jsonl, tensorboard]"},
+      {"quantization_mode", "none", "ptq"},
+      {"quantization_bits", "8", "4", ptq},
+      {"quantization_type", "static", "dynamic", ptq},
+      {"quantization_granularity", "", "per_tensor", ptq},
+      {"quantization_group_size", "8", "4", {"quantization_mode=ptq", "quantization_granularity=per_group"}},
+      {"quantization_method", "rtn", "gptq", ptq},
+      {"quantization_smooth", "", "0.5", ptq},
+      {"quantization_observer", "", "min_max", ptq},
+      {"quantization_calibration_batches", "", "1", ptq},
+      {"quantization_exclude", "", "lm_head", ptq},
   };
 }
 
