@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/data_config.h"
+#include "data/prepare.h"
 
 namespace slm::cli {
 
@@ -13,6 +14,16 @@ void need_tokenizer(const std::filesystem::path& checkpoint);
 
 /// `file` (or a built-in corpus) as training text in the checkpoint's own tokenizer; the rest as its defaults are.
 DataConfig text_data(const std::string& file, const std::filesystem::path& checkpoint);
+
+/// What a checkpoint is evaluated on: the whole of `file` (of a built-in corpus its validation part), or where that is
+/// empty the data that its run was trained on. Error (kUsage) where there is no run.
+DataConfig evaluation_data(const std::string& file, const std::filesystem::path& checkpoint);
+
+/// Of data prepared from that: the validation tokens, or all of a file.
+const TokenStream& evaluation_tokens(const PreparedData& data);
+
+/// Error (kUsage) where a run keeps no validation text.
+void need_validation(const PreparedData& data);
 
 /// A folder below the system's temporary one that goes with the object.
 class ScratchFolder {

@@ -7,6 +7,7 @@
 namespace slm::cli {
 
 void add_chat(CLI::App& app, int& exit_code);
+void add_compare(CLI::App& app, int& exit_code);
 void add_config(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);

@@ -12,13 +12,9 @@
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "cli/evaluate_choices.h"
-#include "config/load.h"
 #include "core/error.h"
-#include "core/file.h"
 #include "data/chat/chat_template.h"
-#include "data/chat/questions.h"
 #include "data/prepare.h"
-#include "data/stories/stories.h"
 #include "evaluation/probe_scores.h"
 #include "kernels/device.h"
 #include "training/chat_answers.h"
@@ -33,25 +29,6 @@ struct EvaluateArguments {
   std::optional<int64_t> stride;
   bool json = false;
 };
-
-// The whole of `file`; of a built-in corpus only the validation part.
-DataConfig config_of_file(const std::string& file, const std::filesystem::path& checkpoint) {
-  auto data = text_data(file, checkpoint);
-  if (file != stories::kName && file != questions::kName) data.validation_fraction = 0;
-  return data;
-}
-
-// The data that the checkpoint's run was trained on.
-DataConfig config_of_run(const std::filesystem::path& checkpoint) {
-  const auto path = checkpoint / "training_config.yaml";
-  if (!std::filesystem::exists(path)) {
-    fail(ExitCode::kUsage, "{}: was not trained by slm, so it names no validation text; give one with --data",
-         checkpoint.string());
-  }
-  auto data = parse_training_config(read_file(path), path.string()).data;
-  data.tokenizer = (checkpoint / "tokenizer.json").string();
-  return data;
-}
 
 void print_text(const EvaluationResult& result, const PreparedData& data, const std::vector<ProbeScore>& probes) {
   fmt::print("loss           {:.6f} nats per token\n", result.loss);
@@ -85,16 +62,14 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
   if (arguments.stride && *arguments.stride > length) {
     fail(ExitCode::kUsage, "--stride: found {}, expected at most the window's {} tokens", *arguments.stride, length);
   }
-  const auto config = arguments.data.empty() ? config_of_run(checkpoint) : config_of_file(arguments.data, checkpoint);
+  const auto config = evaluation_data(arguments.data, checkpoint);
   const ScratchFolder folder("slm-evaluate");
   const auto data = prepare_data(config, length, folder.path());
   if (data.tokenizer->vocab_size() > loaded.tokenizer->vocab_size()) {  // the model knows nothing of what was added
     need_chat_tokens(*loaded.tokenizer, checkpoint.string());
   }
-  if (arguments.data.empty() && !data.validation) {
-    fail(ExitCode::kUsage, "the run keeps no validation text; give one with --data");
-  }
-  const auto& tokens = data.validation ? *data.validation : *data.train[0].tokens;
+  if (arguments.data.empty()) need_validation(data);
+  const auto& tokens = evaluation_tokens(data);
   const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length,
                                {.batch_size = arguments.batch_size,
                                 .max_batches = 0,

@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
   add_train(app, exit_code);
   add_quantize(app, exit_code);
   add_evaluate(app, exit_code);
+  add_compare(app, exit_code);
   add_generate(app, exit_code);
   add_chat(app, exit_code);
   add_prepare(app, exit_code);

@@ -9,6 +9,7 @@
 
 #include "checkpoint/model_folder.h"
 #include "checkpoint/quantized_folder.h"
+#include "config/describe.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -144,6 +145,7 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
   metadata.left_float = left_float(model, plan);
   metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent);
   write_quantized_folder(transaction.staging(), model, metadata, loaded.tokenizer.get());
+  if (job.data) write_file_atomically(transaction.staging() / "training_config.yaml", print_config(job.config));
   transaction.commit(
       {.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
   log_info("saved {}: {} parameters at {:.2f} bits, {} in float; peak memory {:.0f} MiB", job.out.string(),

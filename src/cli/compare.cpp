@@ -1,0 +1,204 @@
+// `slm compare`: two checkpoints over the same tokens.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/model_folder.h"
+#include "cli/checkpoint_data.h"
+#include "cli/commands.h"
+#include "cli/device_option.h"
+#include "core/error.h"
+#include "evaluation/divergence.h"
+#include "evaluation/place_errors.h"
+#include "evaluation/probe_scores.h"
+#include "generation/generate_tokens.h"
+#include "kernels/device.h"
+
+namespace slm::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+struct CompareArguments {
+  std::string first, second, data;
+  std::optional<std::string> device;
+  int64_t batch_size = 8, max_batches = 0;
+  bool json = false;
+};
+
+// One of the two.
+struct Side {
+  fs::path folder;
+  LoadedModel loaded;
+  int64_t bytes = 0;                     // of its tensor files
+  double read_rate = 0, write_rate = 0;  // tokens a second: a whole window at once, one token after the other
+  std::vector<ProbeScore> probes = {};
+};
+
+constexpr int64_t kPlaceBatches = 4;    // that errors between the layers are measured on
+constexpr int64_t kWrittenTokens = 64;  // that decoding is timed on, if the window holds as many
+constexpr int kTimedPasses = 3;
+
+Side load_side(const std::string& path, at::Device device) {
+  Side side{.folder = find_checkpoint(path)};
+  verify_or_warn(side.folder);
+  need_tokenizer(side.folder);
+  side.loaded = read_model_folder(side.folder, {.device = device});
+  for (const auto& entry : fs::directory_iterator(side.folder)) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with("model") && name.ends_with(".safetensors")) {
+      side.bytes += static_cast<int64_t>(entry.file_size());
+    }
+  }
+  return side;
+}
+
+double seconds_of(const std::function<void()>& work) {
+  const auto start = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// The fastest of some passes, the two sides in turn, so that both meet the machine in the same moods.
+void time_sides(Side& first, Side& second, const TokenStream& tokens, int64_t length, int64_t batch_size) {
+  const EvaluationSettings one_batch{.batch_size = batch_size, .max_batches = 1};
+  const int64_t windows = std::min(batch_size, EvaluationWindows(tokens.size(), length).size());
+  const int64_t count = std::min(kWrittenTokens, length / 2);
+  for (int pass = 0; pass < kTimedPasses; ++pass) {
+    for (Side* side : {&first, &second}) {
+      auto& model = *side->loaded.model;
+      const double reading =
+          seconds_of([&] { evaluate(model, tokens, token_byte_counts(*side->loaded.tokenizer), length, one_batch); });
+      const std::vector<std::vector<int32_t>> prompt{{0}};
+      const double writing = seconds_of(
+          [&] { generate_tokens(model, prompt, count, {.temperature = 0}, [](size_t, int32_t) { return true; }); });
+      side->read_rate = std::max(side->read_rate, static_cast<double>(windows * length) / reading);
+      side->write_rate = std::max(side->write_rate, static_cast<double>(count) / writing);
+    }
+  }
+}
+
+void print_text(const Side& first, const Side& second, const Divergence& result,
+                const std::vector<PlaceError>& places) {
+  fmt::print("{:<22}{:>14}{:>14}{:>14}\n", "", "first", "second", "second/first");
+  const auto row = [](std::string_view name, double a, double b, int digits) {
+    fmt::print("{:<22}{:>14.{}f}{:>14.{}f}{:>14.4f}\n", name, a, digits, b, digits, b / a);
+  };
+  row("loss, nats per token", result.loss_first, result.loss_second, 6);
+  row("perplexity", std::exp(result.loss_first), std::exp(result.loss_second), 4);
+  row("tensor files, bytes", static_cast<double>(first.bytes), static_cast<double>(second.bytes), 0);
+  row("reading, tokens/s", first.read_rate, second.read_rate, 0);
+  row("writing, tokens/s", first.write_rate, second.write_rate, 1);
+  for (size_t i = 0; i < first.probes.size(); ++i) {
+    fmt::print("{:<22}{:>14}{:>14}\n", first.probes[i].ability,
+               fmt::format("{}/{}", first.probes[i].right, first.probes[i].total),
+               fmt::format("{}/{}", second.probes[i].right, second.probes[i].total));
+  }
+  fmt::print("\nover {} tokens: loss {:+.6f}, KL(first || second) {:.6f} nats per token,\n", result.tokens,
+             result.loss_difference(), result.kl_divergence);
+  fmt::print("top-1 agreement {:.5f} ({} flips)\n\n", result.top1_agreement, result.flips);
+  fmt::print("{:<22}{:>16}{:>12}\n", "between the layers", "relative error", "cosine");
+  for (const auto& place : places) {
+    fmt::print("{:<22}{:>16.3e}{:>12.7f}\n", place.name, place.relative_error, place.cosine);
+  }
+}
+
+nlohmann::ordered_json side_json(const Side& side, double loss) {
+  nlohmann::ordered_json json{{"checkpoint", side.folder.string()},
+                              {"loss", loss},
+                              {"perplexity", std::exp(loss)},
+                              {"tensor_bytes", side.bytes},
+                              {"reading_tokens_per_second", side.read_rate},
+                              {"writing_tokens_per_second", side.write_rate}};
+  for (const auto& probe : side.probes)
+    json["probes"][probe.ability] = {{"right", probe.right}, {"total", probe.total}};
+  return json;
+}
+
+void print_json(const Side& first, const Side& second, const Divergence& result,
+                const std::vector<PlaceError>& places) {
+  nlohmann::ordered_json json{{"first", side_json(first, result.loss_first)},
+                              {"second", side_json(second, result.loss_second)},
+                              {"tokens", result.tokens},
+                              {"kl_divergence", result.kl_divergence},
+                              {"top1_agreement", result.top1_agreement},
+                              {"flips", result.flips}};
+  for (const auto& place : places) {
+    json["places"].push_back(
+        {{"name", place.name}, {"relative_error", place.relative_error}, {"cosine", place.cosine}});
+  }
+  fmt::print("{}\n", json.dump(2));
+}
+
+void check_comparable(const Side& first, const Side& second) {
+  const auto &a = first.loaded.model->config(), &b = second.loaded.model->config();
+  if (first.loaded.tokenizer->hash() != second.loaded.tokenizer->hash()) {
+    fail(ExitCode::kData, "{} and {}: have different tokenizers, so they do not predict the same tokens",
+         first.folder.string(), second.folder.string());
+  }
+  if (a.n_layers != b.n_layers || a.d_model != b.d_model || a.vocab_size != b.vocab_size) {
+    fail(ExitCode::kData,
+         "{} and {}: have different shapes ({} x {} and {} x {} layers x width); expected two forms of one model",
+         first.folder.string(), second.folder.string(), a.n_layers, a.d_model, b.n_layers, b.d_model);
+  }
+}
+
+void run_compare(const CompareArguments& arguments) {
+  const auto device = choose_device(arguments.device);
+  auto first = load_side(arguments.first, device), second = load_side(arguments.second, device);
+  check_comparable(first, second);
+  const int64_t length =
+      std::min(first.loaded.model->config().max_sequence_length, second.loaded.model->config().max_sequence_length);
+  const auto config = evaluation_data(arguments.data, first.folder);
+  const ScratchFolder folder("slm-compare");
+  const auto data = prepare_data(config, length, folder.path());
+  if (arguments.data.empty()) need_validation(data);
+  const auto& tokens = evaluation_tokens(data);
+  EvaluationSettings settings{.batch_size = arguments.batch_size,
+                              .max_batches = arguments.max_batches,
+                              .isolate_documents = config.isolate_documents};
+  const auto result = compare_predictions(*first.loaded.model, *second.loaded.model, tokens, length, settings);
+  settings.max_batches = kPlaceBatches;
+  const auto places = compare_places(*first.loaded.model, *second.loaded.model, tokens, length, settings);
+  time_sides(first, second, tokens, length, arguments.batch_size);
+  if (data.floor_bits_per_byte) {
+    for (Side* side : {&first, &second}) side->probes = score_probes(*side->loaded.model, *side->loaded.tokenizer);
+  }
+  arguments.json ? print_json(first, second, result, places) : print_text(first, second, result, places);
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, int&) {
+  auto* command =
+      app.add_subcommand("compare", "Two forms of one model over the same tokens: a float one and its quantized one");
+  auto arguments = std::make_shared<CompareArguments>();
+  command->add_option("first", arguments->first, "Checkpoint, run or Hugging Face folder")->required();
+  command->add_option("second", arguments->second, "The one that is compared with it")->required();
+  command->add_option("--data", arguments->data,
+                      "Text file, builtin:stories or builtin:chat; the first one's validation text if not given");
+  command->add_option("--batch-size", arguments->batch_size, "Windows in one forward pass")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--batches", arguments->max_batches, "Batches that are compared; 0: the whole text")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_flag("--json", arguments->json, "For programs");
+  add_device_option(*command, arguments->device);
+  command->footer(
+      "Examples:\n"
+      "  slm compare runs/quickstart q4\n"
+      "  slm compare runs/quickstart q8 --data other.txt --json");
+  command->callback([arguments] { run_compare(*arguments); });
+}
+
+}  // namespace slm::cli
