@@ -7,12 +7,14 @@
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/error.h"
 #include "kernels/cpu/quantize.h"
@@ -101,6 +103,24 @@ at::Tensor fake_quantize(const at::Tensor& x, const at::Tensor& scales, int64_t 
   return values;
 }
 
+at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
+  check_matrix(x, at::kFloat);
+  if (!x.is_cpu()) return plain::squared_errors(x, scales, group_size, range);
+  const int64_t rows = x.size(0), columns = x.size(1);
+  const bool one_scale = scales.dim() == 1;
+  const int64_t length = one_scale ? columns : group_size, groups = groups_of(columns, length);
+  const auto from = x.contiguous(), errors = at::empty({rows, groups}, x.options().dtype(at::kDouble));
+  const auto* in = elements<const float>(from);
+  auto* out = elements<double>(errors);
+  for_each_run(x, scales, group_size, [&](int64_t offset, int64_t count, float scale) {
+    const int64_t run = offset / columns * groups + offset % columns / length;
+    out[run] = cpu::squared_error_of_run(in + offset, count, {scale, 0, range});
+  });
+  if (!one_scale) return errors;
+  // Added from the first row to the last, as at::sum does not.
+  return at::full({1}, std::accumulate(out, out + rows, 0.0), errors.options());
+}
+
 QuantizedRows quantize_rows(const at::Tensor& x) {
   const auto rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
   const int64_t columns = rows.size(1);
@@ -147,6 +167,15 @@ at::Tensor plain::quantize(const at::Tensor& x, const at::Tensor& scales, int64_
 
 at::Tensor plain::dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t group_size) {
   return codes.to(at::kFloat) * each_scale(scales, group_size, codes.sizes());
+}
+
+at::Tensor plain::squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
+  const auto values = plain::dequantize(plain::quantize(x, scales, group_size, range), scales, group_size);
+  const auto squares = (x.to(at::kDouble) - values.to(at::kDouble)).square();
+  if (scales.dim() == 1) return squares.sum().view(1);
+  const int64_t rows = x.size(0), columns = x.size(1), groups = groups_of(columns, group_size);
+  const auto padded = at::constant_pad_nd(squares, {0, groups * group_size - columns}, 0);
+  return padded.view({rows, groups, group_size}).sum(-1);
 }
 
 at::Tensor plain::quantize_affine(const at::Tensor& x, AffineScale scale) {

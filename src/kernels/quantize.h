@@ -26,6 +26,10 @@ at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t
 /// dequantize(quantize(x)) without the codes in between; the same bits.
 at::Tensor fake_quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
 
+/// What shares a scale loses by it: sum of (x - x^)^2 in float64, shaped as `scales`; the same bits whatever the number
+/// of threads.
+at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
+
 /// Rows of activations (..., K), float32 or bfloat16, each with a scale of its own, chosen here: amax / 127.
 struct QuantizedRows {
   at::Tensor codes;   // (M, K) int8

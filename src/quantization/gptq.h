@@ -1,36 +1,58 @@
-// GPTQ: accurate post-training quantization (Frantar et al. 2022, arXiv:2210.17323).
+// GPTQ: accurate post-training quantization (Frantar et al. 2022, arXiv:2210.17323), as Babai's nearest plane in the
+// lattice that the Hessian's Cholesky factor spans (Chen et al. 2025, arXiv:2507.18553): the same codes, without
+// inverting the Hessian.
 #pragma once
 
 #include <ATen/core/Tensor.h>
+
+#include <string_view>
 
 #include "quantization/quantized_weight.h"
 
 namespace slm {
 
 /// X^T X over all the inputs X (M, K) that a layer has seen: the curvature of its squared output error in each row of
-/// its weight.
+/// its weight. Holds K * K float64.
 class Hessian {
  public:
   explicit Hessian(int64_t in_features);
 
-  /// x (..., K), float32 or bfloat16; summed in float64.
+  /// x (..., K), float32 or bfloat16; multiplied and summed in float64.
   void add(const at::Tensor& x);
-  const at::Tensor& sum() const { return sum_; }  // (K, K) float64
+  const at::Tensor& sum() const { return sum_; }  // (K, K) float64, symmetric
 
  private:
   at::Tensor sum_;
 };
 
-struct GptqSettings {
-  double damp = 0.01;              // of the mean curvature, added to each
-  bool clip_by_mse = true;         // scales of mse_scales; else of amax_scales
-  bool order_by_curvature = true;  // the columns with the largest curvature first; else from left to right
+/// Which columns are rounded first.
+enum class GptqOrder {
+  kLeastPivot,  // last come the columns with the least curvature that those after them leave (arXiv:2507.18553)
+  kCurvature,   // those with the largest curvature ("act order")
+  kNatural,     // from left to right
 };
 
-/// Codes column by column: each is rounded to nearest, and its error is made up for, as well as `hessian` (K, K)
-/// allows, by the columns that come after it. The scales are fixed beforehand, so that no order has to be stored.
-/// Inputs that were always 0 get codes of 0. weight (N, K) float32.
-QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& hessian,
-                     const GptqSettings& settings = {});
+struct GptqSettings {
+  double damp = 0.01;  // of the mean curvature, added to each; at least 1e-6
+  GptqOrder order = GptqOrder::kLeastPivot;
+};
+
+/// A Hessian made ready for all the layers that read its input.
+struct GptqColumns {
+  at::Tensor factor;  // (K, K) float64: upper triangle U, U^T U = the damped Hessian of the columns in `order`
+  at::Tensor order;   // (K) int64: the column at each place; the last place is rounded first
+  at::Tensor dead;    // (D) int64: inputs that were always 0
+};
+
+/// `hessian`'s memory becomes the factor. With the damping no sum of finite squares fails to be positive definite in
+/// float64, however few the samples. Error (kData) naming `input` where one is not finite.
+GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSettings& settings = {});
+
+/// Codes column by column: each is rounded to nearest, and its error is made up for, as well as the Hessian allows, by
+/// the columns that come after it. Inputs that were always 0 get codes of 0. The scales, mse_scales or (not
+/// `clip_by_mse`) amax_scales, are fixed beforehand, so that no order has to be stored. weight (N, K) float32. The same
+/// bits whatever the number of threads; beside the result each thread holds 16 K float64.
+QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns,
+                     bool clip_by_mse = true);
 
 }  // namespace slm

@@ -25,11 +25,10 @@ struct InputGroup {
   std::vector<const PlannedLayer*> layers;
 };
 
-// What calibration learns about an input (…, K).
+// What calibration learns about an input.
 struct InputStatistics {
-  std::unique_ptr<Observer> observer;
-  std::optional<Hessian> hessian;
-  at::Tensor largest;  // (K) largest |x| of each channel
+  std::optional<AffineScale> activation;  // where static
+  std::optional<GptqColumns> columns;     // for gptq
 };
 
 std::vector<InputGroup> group_by_input(const QuantizationPlan& plan) {
@@ -102,20 +101,33 @@ class LayerQuantizer {
     }
   }
 
-  InputStatistics observe(const InputGroup& group, bool for_smoothing) {
-    InputStatistics statistics;
-    if (!settings_.calibrates()) return statistics;
-    if (settings_.scheme.type == QuantizationType::kStatic) statistics.observer = make_observer(settings_.observer);
-    if (settings_.method == QuantizationMethod::kGptq) statistics.hessian.emplace(group.layers[0]->in_features);
-    listen(group.input, [&](const at::Tensor& x) {
-      if (for_smoothing) {
-        const auto largest = at::amax(at::abs(x).view({-1, x.size(-1)}), 0);
-        statistics.largest = statistics.largest.defined() ? at::maximum(statistics.largest, largest) : largest;
-        return;
-      }
-      if (statistics.observer) statistics.observer->observe(x);
-      if (statistics.hessian) statistics.hessian->add(x);
+  // Largest |x| (K) of each channel of an input.
+  at::Tensor largest_of(const std::string& input) {
+    at::Tensor largest;
+    listen(input, [&](const at::Tensor& x) {
+      const auto batch = at::amax(at::abs(x.reshape({-1, x.size(-1)})), 0).to(at::kFloat);
+      largest = largest.defined() ? at::maximum(largest, batch) : batch;
     });
+    return largest;
+  }
+
+  InputStatistics observe(const InputGroup& group) {
+    const bool is_static = settings_.scheme.type == QuantizationType::kStatic;
+    const bool is_gptq = settings_.method == QuantizationMethod::kGptq;
+    if (!is_static && !is_gptq) return {};
+    const auto observer = is_static ? make_observer(settings_.observer) : nullptr;
+    std::optional<Hessian> hessian;
+    if (is_gptq) hessian.emplace(group.layers[0]->in_features);
+    listen(group.input, [&](const at::Tensor& x) {
+      if (observer) observer->observe(x);
+      if (hessian) hessian->add(x);
+    });
+    InputStatistics statistics;
+    if (observer) {
+      const auto range = observer->range();
+      statistics.activation = affine_scale(range.low, range.high);
+    }
+    if (hessian) statistics.columns = gptq_columns(*std::move(hessian), group.input);
     return statistics;
   }
 
@@ -132,7 +144,7 @@ class LayerQuantizer {
       }
       weights.push_back(dense_.at(layer->name)->weight());
     }
-    const auto factors = smoothing_factors(observe(group, /*for_smoothing=*/true).largest, weights, settings_.smooth);
+    const auto factors = smoothing_factors(largest_of(group.input), weights, settings_.smooth);
     for (auto& parameter : model_.named_parameters()) {
       if (parameter.key() != norm + ".weight" && parameter.key() != norm + ".bias") continue;
       parameter.value().set_data(parameter.value() / factors);
@@ -148,7 +160,7 @@ class LayerQuantizer {
       case QuantizationMethod::kMse:
         return round_to_nearest(weight, scheme, mse_scales(weight, scheme));
       case QuantizationMethod::kGptq:
-        return gptq(weight, scheme, statistics.hessian->sum());
+        return gptq(weight, scheme, *statistics.columns);
     }
     SLM_CHECK(false);
     return {};
@@ -162,20 +174,15 @@ class LayerQuantizer {
       if (layer->scheme) check_finite(dense_.at(layer->name)->weight(), layer->name);
     }
     const auto factors = smooth(group);
-    const auto statistics = observe(group, /*for_smoothing=*/false);
-    std::optional<AffineScale> activation;
-    if (statistics.observer) {
-      const auto range = statistics.observer->range();
-      activation = affine_scale(range.low, range.high);
-    }
+    const auto statistics = observe(group);
     std::map<std::string, std::shared_ptr<Linear>> packed;
     for (const auto* layer : group.layers) {
       if (!layer->scheme) continue;
       const auto& dense = *dense_.at(layer->name);
       const auto weight = factors.defined() ? dense.weight() * factors : dense.weight();
       const auto quantized = quantize_weight(weight, statistics);
-      packed[layer->name] = std::make_shared<PackedLinear>(quantized, dense.bias(), activation);
-      report(*layer, weight, quantized, activation);
+      packed[layer->name] = std::make_shared<PackedLinear>(quantized, dense.bias(), statistics.activation);
+      report(*layer, weight, quantized, statistics.activation);
     }
     model_.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
       if (const auto found = packed.find(name); found != packed.end()) layer = found->second;

@@ -1,8 +1,16 @@
 #include "kernels/cpu/quantize.h"
 
+#include <array>
+#include <numeric>
+
 #include "kernels/cpu/vector_clones.h"
 
 namespace slm::cpu {
+namespace {
+
+constexpr int64_t kLanes = 16;  // independent sums, so that the loop is vectorized without reordering
+
+}  // namespace
 
 template <class Code>
 SLM_VECTOR_CLONES void quantize_run(const float* __restrict x, int64_t count, const RunScale& run,
@@ -30,6 +38,23 @@ SLM_VECTOR_CLONES void fake_quantize_run(const float* __restrict x, int64_t coun
   for (int64_t i = 0; i < count; ++i) {
     values[i] = dequantize_element(quantize_element(x[i], inverse, zero_point, min, max), scale, zero_point);
   }
+}
+
+SLM_VECTOR_CLONES double squared_error_of_run(const float* __restrict x, int64_t count, const RunScale& run) {
+  const float scale = run.scale, inverse = 1.0f / scale, zero_point = run.zero_point;
+  const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);
+  const auto square = [&](float value) {
+    const float code = quantize_element(value, inverse, zero_point, min, max);
+    const double error = static_cast<double>(value) - dequantize_element(code, scale, zero_point);
+    return error * error;
+  };
+  std::array<double, kLanes> lanes{};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += square(x[i + lane]);
+  }
+  for (; i < count; ++i) lanes[i % kLanes] += square(x[i]);
+  return std::accumulate(lanes.begin(), lanes.end(), 0.0);
 }
 
 template void quantize_run(const float*, int64_t, const RunScale&, int8_t*);
