@@ -46,4 +46,6 @@ std::string short_number(double value, int digits) {
   return without_leading_zero(fmt::format("{:.{}g}", value, digits));
 }
 
+std::string found_number(float value) { return std::isnan(value) ? "a NaN" : fmt::format("{}", value); }
+
 }  // namespace slm

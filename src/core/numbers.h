@@ -13,4 +13,7 @@ std::string with_commas(int64_t value);
 /// "not finite" for what is not.
 std::string short_number(double value, int digits = 4);
 
+/// What was found where a finite number was expected: "a NaN", "-inf", "3e+38".
+std::string found_number(float value);
+
 }  // namespace slm

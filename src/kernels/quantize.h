@@ -11,7 +11,8 @@
 namespace slm {
 
 /// The scale with which the largest of |x| just becomes the code range's end: amax / range.max, at least the smallest
-/// normal float, so that 1 / s is finite; 1 where all is 0. NaN and infinity go through. amax float32, any shape.
+/// normal float, so that 1 / s is finite; 1 where all is 0. NaN and infinity go through. amax float32, any shape. (The
+/// largest float itself comes back as infinity at 8 bits, where 127 s is rounded up; every smaller one stays finite.)
 at::Tensor symmetric_scales(const at::Tensor& amax, CodeRange range);
 
 /// Largest |x| of what shares a scale: x (N, K) float32 -> (1) where `per_tensor`, else (N, ceil(K / group_size)).

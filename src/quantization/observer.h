@@ -4,6 +4,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 
 namespace slm {
@@ -16,18 +18,40 @@ ObserverKind observer_kind(std::string_view name, std::string_view origin);
 
 struct Range {
   float low = 0, high = 0;
+
+  bool operator==(const Range&) const = default;
 };
+
+/// The smallest range that holds both.
+Range hull(Range a, Range b);
 
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  /// x of any shape, float32 or bfloat16.
-  virtual void observe(const at::Tensor& x) = 0;
+  virtual ObserverKind kind() const = 0;
+  /// x of any shape, float32 or bfloat16; without elements it changes nothing. Error (kData) beginning with `place`
+  /// where it holds a NaN, or what is so large that the width of a range might be infinite.
+  void observe(const at::Tensor& x, std::string_view place);
   /// Of all batches so far, at least one; affine_scale turns it into a scale and a zero point.
   virtual Range range() const = 0;
+  /// Everything that observer_from_json needs to go on as if nothing had happened.
+  virtual nlohmann::json to_json() const = 0;
+
+ private:
+  friend std::unique_ptr<Observer> observer_from_json(const nlohmann::json& state, const std::string& origin);
+
+  /// x holds at least one element, and `ends` are its smallest and its largest.
+  virtual void add(const at::Tensor& x, Range ends) = 0;
+  /// The inverse of to_json, on an observer that has seen nothing. Throws nlohmann's exceptions where a field is
+  /// missing or of a wrong type; false where fields contradict each other.
+  virtual bool restore(const nlohmann::json& state) = 0;
 };
 
 std::unique_ptr<Observer> make_observer(ObserverKind kind);
+
+/// An observer that goes on, bit for bit, where the one that wrote `state` stood. Error (kData) beginning with `origin`
+/// for what none wrote.
+std::unique_ptr<Observer> observer_from_json(const nlohmann::json& state, const std::string& origin);
 
 }  // namespace slm

@@ -119,7 +119,7 @@ class LayerQuantizer {
     std::optional<Hessian> hessian;
     if (is_gptq) hessian.emplace(group.layers[0]->in_features);
     listen(group.input, [&](const at::Tensor& x) {
-      if (observer) observer->observe(x);
+      if (observer) observer->observe(x, group.input);
       if (hessian) hessian->add(x);
     });
     InputStatistics statistics;

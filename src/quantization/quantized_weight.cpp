@@ -1,19 +1,70 @@
 #include "quantization/quantized_weight.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
+#include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/nonzero.h>
 #include <ATen/ops/ones_like.h>
-#include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/error.h"
+#include "core/numbers.h"
+#include "kernels/float_types.h"
 #include "kernels/quantize.h"
 
 namespace slm {
+namespace {
+
+// Over x and x^, in float64.
+struct Sums {
+  double signal = 0, noise = 0, product = 0, size = 0;  // of x^2, (x - x^)^2, x x^, x^^2
+  double largest = 0;                                   // |x - x^|
+};
+
+Sums sums_of(const float* x, const float* y, int64_t count) {
+  Sums sums;
+  for (int64_t i = 0; i < count; ++i) {
+    const double exact = x[i], rounded = y[i], error = exact - rounded;
+    sums.signal += exact * exact;
+    sums.noise += error * error;
+    sums.product += exact * rounded;
+    sums.size += rounded * rounded;
+    sums.largest = std::max(sums.largest, std::abs(error));
+  }
+  return sums;
+}
+
+// Blocks of a fixed size are added up in their order, so the result does not depend on the number of threads.
+Sums sums_of(const at::Tensor& x, const at::Tensor& y) {
+  SLM_CHECK(x.sizes() == y.sizes() && x.scalar_type() == at::kFloat && y.scalar_type() == at::kFloat);
+  constexpr int64_t kBlock = 1 << 15;
+  const int64_t count = x.numel(), blocks = (count + kBlock - 1) / kBlock;
+  std::vector<Sums> parts(static_cast<size_t>(blocks));
+  const auto *exact = elements<const float>(x), *rounded = elements<const float>(y);
+  at::parallel_for(0, blocks, 1, [&](int64_t from, int64_t to) {
+    for (int64_t block = from; block < to; ++block) {
+      const int64_t begin = block * kBlock;
+      parts[static_cast<size_t>(block)] = sums_of(exact + begin, rounded + begin, std::min(kBlock, count - begin));
+    }
+  });
+  Sums all;
+  for (const auto& part : parts) {
+    all.signal += part.signal;
+    all.noise += part.noise;
+    all.product += part.product;
+    all.size += part.size;
+    all.largest = std::max(all.largest, part.largest);
+  }
+  return all;
+}
+
+}  // namespace
 
 at::Tensor amax_scales(const at::Tensor& weight, const Scheme& scheme) {
   const auto amax = largest_magnitude(weight, scheme.per_tensor(), scheme.run_length(weight.size(1)));
@@ -35,18 +86,17 @@ void check_finite(const at::Tensor& weight, std::string_view layer) {
   fail(ExitCode::kData,
        "{}: the weight holds {} at row {}, column {}; it cannot be quantized (the checkpoint's training diverged; use "
        "an earlier one)",
-       layer, weight[row][column].item<float>(), row, column);
+       layer, found_number(weight[row][column].item<float>()), row, column);
 }
 
 QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& approximation) {
-  const c10::NoGradGuard no_grad;
-  const auto exact = x.to(at::kDouble), rounded = approximation.to(at::kDouble), error = exact - rounded;
-  const auto signal = exact.square().sum().item<double>(), noise = error.square().sum().item<double>();
-  const auto product = (exact * rounded).sum().item<double>(), size = rounded.square().sum().item<double>();
+  const auto sums = sums_of(x.cpu().contiguous(), approximation.cpu().contiguous());
   QuantizationError result;
-  result.sqnr_db = noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
-  result.cosine = signal == 0 && size == 0 ? 1 : product / std::sqrt(signal * size);
-  result.max_abs_error = error.numel() == 0 ? 0 : at::abs(error).max().item<double>();
+  result.sqnr_db =
+      sums.noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(sums.signal / sums.noise);
+  const double length = std::sqrt(sums.signal) * std::sqrt(sums.size);
+  result.cosine = length != 0 ? sums.product / length : (sums.signal == sums.size ? 1 : 0);
+  result.max_abs_error = sums.largest;
   return result;
 }
 
@@ -54,7 +104,8 @@ double clipped_share(const at::Tensor& weight, const QuantizedWeight& quantized)
   const auto& scheme = quantized.scheme;
   const auto step = dequantize({scheme, at::ones_like(quantized.codes), quantized.scales});
   const double outermost = scheme.codes().max + 0.5;
-  return (at::abs(weight) > step * outermost).to(at::kDouble).mean().item<double>();
+  const auto clipped = at::count_nonzero(at::abs(weight) > step * outermost).item<int64_t>();
+  return static_cast<double>(clipped) / static_cast<double>(weight.numel());
 }
 
 }  // namespace slm

@@ -30,7 +30,7 @@ void check_finite(const at::Tensor& weight, std::string_view layer);
 /// How far x^ is from x, both float32 of one shape.
 struct QuantizationError {
   double sqnr_db = 0;        // 10 log10(sum x^2 / sum (x - x^)^2); infinite where nothing differs
-  double cosine = 1;         // between x and x^; 1 where both are 0
+  double cosine = 1;         // between x and x^; 1 where both are 0, 0 where one is
   double max_abs_error = 0;  // largest |x - x^|
 };
 QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& approximation);

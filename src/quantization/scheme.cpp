@@ -1,15 +1,11 @@
 #include "quantization/scheme.h"
 
-#include <array>
-#include <utility>
+#include <fmt/format.h>
 
-#include "core/error.h"
+#include "quantization/names.h"
 
 namespace slm {
 namespace {
-
-template <class Enum, size_t N>
-using Names = std::array<std::pair<Enum, std::string_view>, N>;
 
 constexpr Names<QuantizationType, 3> kTypes{{{QuantizationType::kStatic, "static"},
                                              {QuantizationType::kDynamic, "dynamic"},
@@ -17,25 +13,6 @@ constexpr Names<QuantizationType, 3> kTypes{{{QuantizationType::kStatic, "static
 constexpr Names<Granularity, 3> kGranularities{{{Granularity::kPerTensor, "per_tensor"},
                                                 {Granularity::kPerChannel, "per_channel"},
                                                 {Granularity::kPerGroup, "per_group"}}};
-
-template <class Enum, size_t N>
-std::string_view name_in(const Names<Enum, N>& names, Enum value) {
-  for (const auto& [each, name] : names) {
-    if (each == value) return name;
-  }
-  SLM_CHECK(false);
-  return {};
-}
-
-template <class Enum, size_t N>
-Enum value_in(const Names<Enum, N>& names, std::string_view name, std::string_view origin) {
-  std::string known;
-  for (const auto& [value, each] : names) {
-    if (each == name) return value;
-    known += (known.empty() ? "" : ", ") + std::string(each);
-  }
-  fail(ExitCode::kUsage, "{}: found \"{}\", expected one of {}", origin, name, known);
-}
 
 }  // namespace
 

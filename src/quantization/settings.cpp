@@ -1,27 +1,19 @@
 #include "quantization/settings.h"
 
-#include "core/error.h"
+#include "quantization/names.h"
 
 namespace slm {
+namespace {
 
-std::string_view name_of(QuantizationMethod method) {
-  switch (method) {
-    case QuantizationMethod::kRtn:
-      return "rtn";
-    case QuantizationMethod::kMse:
-      return "mse";
-    case QuantizationMethod::kGptq:
-      return "gptq";
-  }
-  SLM_CHECK(false);
-  return {};
-}
+constexpr Names<QuantizationMethod, 3> kMethods{
+    {{QuantizationMethod::kRtn, "rtn"}, {QuantizationMethod::kMse, "mse"}, {QuantizationMethod::kGptq, "gptq"}}};
+
+}  // namespace
+
+std::string_view name_of(QuantizationMethod method) { return name_in(kMethods, method); }
 
 QuantizationMethod quantization_method(std::string_view name, std::string_view origin) {
-  for (const auto method : {QuantizationMethod::kRtn, QuantizationMethod::kMse, QuantizationMethod::kGptq}) {
-    if (name == name_of(method)) return method;
-  }
-  fail(ExitCode::kUsage, "{}: found \"{}\", expected one of rtn, mse, gptq", origin, name);
+  return value_in(kMethods, name, origin);
 }
 
 }  // namespace slm
