@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
@@ -9,6 +10,7 @@
 #include "core/log.h"
 #include "formats/manifest.h"
 #include "formats/save_transaction.h"
+#include "quantization/metadata_json.h"
 
 namespace slm {
 namespace fs = std::filesystem;
@@ -35,12 +37,6 @@ fs::path free_name(const fs::path& folder, const std::string& name) {
   return path;
 }
 
-void write_file(const fs::path& path, std::string_view text) {
-  FileWriter writer(path);
-  writer.write(text);
-  writer.close();
-}
-
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path folder, std::string run_id, int64_t total_limit)
@@ -57,8 +53,8 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
   const auto& staging = transaction.staging();
   write_model_folder(staging, state.config, state.arena, state.tokenizer);
   save_tensors(staging / "optimizer.safetensors", state.optimizer);
-  write_file(staging / "trainer_state.json", state.trainer.dump(2) + "\n");
-  write_file(staging / "training_config.yaml", state.training_config);
+  write_text(staging / "trainer_state.json", state.trainer.dump(2) + "\n");
+  write_text(staging / "training_config.yaml", state.training_config);
   const auto parent = existing.empty() ? std::nullopt : std::optional(existing[0].filename().string());
   transaction.commit({.kind = "checkpoint", .step = step, .run_id = run_id_, .parent = parent});
   replace_link(folder_ / "latest", target.filename());
@@ -140,7 +136,7 @@ void verify_or_warn(const fs::path& folder) {
     verify_folder(folder);
     return;
   }
-  for (const char* ours : {"trainer_state.json", "quantization_metadata.json"}) {
+  for (const char* ours : {"trainer_state.json", kQuantizationMetadataFile}) {
     if (fs::exists(folder / ours)) {
       fail(ExitCode::kData,
            "{}: holds {} but no manifest.json, so it was never completely saved; use another checkpoint",

@@ -7,8 +7,9 @@
 #include <set>
 #include <unordered_map>
 
-#include "checkpoint/generation_config.h"
+#include "checkpoint/folder_files.h"
 #include "checkpoint/parameter_files.h"
+#include "checkpoint/quantized_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -25,12 +26,6 @@ Parameters parameters_by_name(const ParameterArena& arena) {
   Parameters parameters;
   for (const auto& [name, value] : arena.values()) parameters.emplace(name, value);
   return parameters;
-}
-
-void write_text(const std::filesystem::path& path, std::string_view text) {
-  FileWriter writer(path);
-  writer.write(text);
-  writer.close();
 }
 
 // Zeros of a bias that the class has and the model has not: as long as its weight has outputs.
@@ -59,20 +54,6 @@ ParameterFiles::Place find_tensor(const ParameterFiles& files, const std::string
   return place.tensor || !name.starts_with(kPrefix) ? place : files.find(name.substr(kPrefix.size()));
 }
 
-void expect_shape(const SafetensorsFile& file, const TensorInfo& info, const std::vector<int64_t>& expected) {
-  if (info.shape == expected) return;
-  fail(ExitCode::kData, "{}: {}: shape [{}] contradicts config.json, which asks for [{}]", file.path().string(),
-       info.name, fmt::join(info.shape, ", "), fmt::join(expected, ", "));
-}
-
-at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info) {
-  if (info.dtype != DType::kF32 && info.dtype != DType::kBF16 && info.dtype != DType::kF16) {
-    fail(ExitCode::kData, "{}: {}: dtype {}, expected F32, BF16 or F16", file.path().string(), info.name,
-         dtype_name(info.dtype));
-  }
-  return load_tensor(file, info).to(at::kFloat);
-}
-
 // Rows of the tensor that the file lacks.
 int64_t new_rows(const FileTensor& layout, int64_t new_tokens) {
   const bool by_token = layout.parts[0] == "model.embed_tokens.weight" || layout.parts[0] == "lm_head.weight";
@@ -86,8 +67,7 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
   const int64_t missing = new_rows(layout, new_tokens);
   auto shape = to_file(layout, parameters).sizes().vec();
   shape[0] -= missing;
-  expect_shape(file, *info, shape);
-  const auto tensor = load_float(file, *info);
+  const auto tensor = load_float(file, *info, shape);
   if (layout.always_zero) {
     if (tensor.count_nonzero().item<int64_t>() == 0) return;
     fail(ExitCode::kData, "{}: {}: not zero, although config.json says that the model has no biases (slm_bias)",
@@ -116,12 +96,7 @@ LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& se
 
 void write_model_folder(const std::filesystem::path& folder, const TransformerConfig& config,
                         const ParameterArena& arena, const Tokenizer* tokenizer) {
-  write_text(folder / "config.json", write_config_json(config).dump(2) + "\n");
-  write_text(folder / "generation_config.json", generation_config_json(config, tokenizer));
-  if (tokenizer) {
-    write_text(folder / "tokenizer.json", tokenizer->to_json());
-    write_text(folder / "tokenizer_config.json", tokenizer_config_json(*tokenizer, config.max_sequence_length));
-  }
+  write_description(folder, write_config_json(config), config, tokenizer);
   const c10::NoGradGuard no_grad;
   const auto parameters = parameters_by_name(arena);
   StateDict tensors;
@@ -131,11 +106,15 @@ void write_model_folder(const std::filesystem::path& folder, const TransformerCo
 
 TransformerConfig read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
-  return read_config_json(parse_json(read_file(path), path.string()), path.string());
+  auto json = parse_json(read_file(path), path.string());
+  // What it tells other programs, quantization_metadata.json tells slm.
+  if (json.is_object() && is_quantized_folder(folder)) json.erase("quantization_config");
+  return read_config_json(json, path.string());
 }
 
 void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena,
                      int64_t new_tokens) {
+  expect_float_folder(folder);
   const c10::NoGradGuard no_grad;
   const ParameterFiles files(folder);
   const auto parameters = parameters_by_name(arena);
@@ -153,8 +132,13 @@ void load_parameters(const std::filesystem::path& folder, const TransformerConfi
 }
 
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
-  auto loaded = build_model(read_model_config(folder), settings);
-  load_parameters(folder, loaded.model->config(), *loaded.arena);
+  LoadedModel loaded;
+  if (is_quantized_folder(folder)) {
+    loaded = read_quantized_folder(folder, settings);
+  } else {
+    loaded = build_model(read_model_config(folder), settings);
+    load_parameters(folder, loaded.model->config(), *loaded.arena);
+  }
   if (std::filesystem::exists(folder / "tokenizer.json")) loaded.tokenizer = load_tokenizer(folder / "tokenizer.json");
   return loaded;
 }

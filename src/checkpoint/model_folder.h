@@ -4,12 +4,14 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 
 #include "data/tokenizer.h"
 #include "model/parameter_arena.h"
 #include "model/transformer.h"
+#include "quantization/metadata.h"
 
 namespace slm {
 
@@ -17,7 +19,8 @@ namespace slm {
 struct LoadedModel {
   std::shared_ptr<Transformer> model;
   std::shared_ptr<ParameterArena> arena;
-  std::shared_ptr<const Tokenizer> tokenizer;  // null where the folder has no tokenizer.json
+  std::shared_ptr<const Tokenizer> tokenizer;             // null where the folder has no tokenizer.json
+  std::optional<QuantizationMetadata> quantization = {};  // of a quantized folder: its linear layers are packed
 };
 
 /// Makes the model, lays its parameters into an arena and joins its projections. The parameters have no values yet.
@@ -31,10 +34,13 @@ void write_model_folder(const std::filesystem::path& folder, const TransformerCo
 TransformerConfig read_model_config(const std::filesystem::path& folder);
 
 /// Reads a folder that write_model_folder or `transformers` wrote; float32, bfloat16 and float16 become what the arena
-/// holds. Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts config.json.
+/// holds. Of a folder that write_quantized_folder wrote the quantized layers are packed ones, as their codes say, and
+/// the arena holds the rest. Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts
+/// config.json.
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
 
-/// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors.
+/// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors,
+/// and one for a quantized folder.
 /// The last `new_tokens` of the vocabulary are not in the files: their rows of embedding and head become the mean of
 /// the others, as Hewitt 2021 advises ("Initializing New Word Embeddings for Pretrained Language Models").
 void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena,

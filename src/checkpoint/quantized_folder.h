@@ -4,15 +4,28 @@
 
 #include <filesystem>
 
+#include "checkpoint/model_folder.h"
 #include "data/tokenizer.h"
 #include "model/transformer.h"
 #include "quantization/metadata.h"
 
 namespace slm {
 
+/// Whether the folder holds quantization_metadata.json.
+bool is_quantized_folder(const std::filesystem::path& folder);
+
+/// Error (kData) for a quantized folder, where only a float model is of use.
+void expect_float_folder(const std::filesystem::path& folder);
+
 /// Writes the folder's files but for the manifest (tokenizer files only with a tokenizer). The model's PackedLinear
-/// layers are those that `metadata` lists.
+/// layers are those that `metadata` lists. What other programs can load as well has the names and the
+/// quantization_config of its Hugging Face class; anything else has canonical names, model_type "slm", and a log line
+/// that says why.
 void write_quantized_folder(const std::filesystem::path& folder, Transformer& model,
                             const QuantizationMetadata& metadata, const Tokenizer* tokenizer);
+
+/// The model that write_quantized_folder wrote, without its tokenizer; the arena holds what is float, and is not to be
+/// trained. Error (kData) where the metadata, the tensors and config.json contradict each other.
+LoadedModel read_quantized_folder(const std::filesystem::path& folder, const ArenaSettings& settings);
 
 }  // namespace slm

@@ -44,6 +44,18 @@ at::Tensor load_tensor(const SafetensorsFile& file, const TensorInfo& info) {
   fail(ExitCode::kData, "{}: {}: dtype {} is not supported", file.path().string(), info.name, dtype_name(info.dtype));
 }
 
+at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info, at::IntArrayRef shape) {
+  if (at::IntArrayRef(info.shape) != shape) {
+    fail(ExitCode::kData, "{}: {}: shape [{}] contradicts config.json, which asks for [{}]", file.path().string(),
+         info.name, fmt::join(info.shape, ", "), fmt::join(shape, ", "));
+  }
+  if (info.dtype != DType::kF32 && info.dtype != DType::kBF16 && info.dtype != DType::kF16) {
+    fail(ExitCode::kData, "{}: {}: dtype {}, expected F32, BF16 or F16", file.path().string(), info.name,
+         dtype_name(info.dtype));
+  }
+  return load_tensor(file, info).to(at::kFloat);
+}
+
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors) {
   std::vector<at::Tensor> kept;
   std::vector<TensorToWrite> to_write;

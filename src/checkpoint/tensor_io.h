@@ -11,6 +11,9 @@ namespace slm {
 /// A copy of one tensor of the file, in its dtype. Error (kData) for a dtype that LibTorch has not.
 at::Tensor load_tensor(const SafetensorsFile& file, const TensorInfo& info);
 
+/// The same as float32, of F32, BF16 or F16. Error (kData) naming the tensor whose dtype or shape is another.
+at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info, at::IntArrayRef shape);
+
 /// Writes contiguous or strided tensors of any device.
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors);
 

@@ -12,9 +12,11 @@
 
 #include "cli/commands.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "formats/manifest.h"
 #include "formats/safetensors.h"
 #include "formats/save_transaction.h"
+#include "quantization/metadata_json.h"
 
 namespace slm::cli {
 namespace {
@@ -49,12 +51,13 @@ void verify_tensor_file(const fs::path& path, Report& report) {
 }
 
 // The problems of a checkpoint whose bytes are as they were saved.
-std::vector<std::string> unreadable_tensor_files(const fs::path& folder, const Manifest& manifest) {
+std::vector<std::string> unreadable_files(const fs::path& folder, const Manifest& manifest) {
   std::vector<std::string> problems;
   for (const auto& [name, file] : manifest.files) {
-    if (!name.ends_with(".safetensors")) continue;
     try {
-      const SafetensorsFile tensors(folder / name);
+      const auto path = folder / name;
+      if (name.ends_with(".safetensors")) SafetensorsFile{path};
+      if (name == kQuantizationMetadataFile) parse_metadata(read_file(path), path.string());
     } catch (const Error& error) {
       problems.push_back(error.what());
     }
@@ -66,7 +69,7 @@ void verify_checkpoint(const fs::path& folder, Report& report) {
   try {
     const Manifest manifest = read_manifest(folder);
     auto problems = find_damage(folder);
-    if (problems.empty()) problems = unreadable_tensor_files(folder, manifest);
+    if (problems.empty()) problems = unreadable_files(folder, manifest);
     for (const auto& problem : problems) report.problem(problem);
     if (!problems.empty()) return;
     uint64_t bytes = 0;

@@ -1,13 +1,13 @@
 #include "formats/manifest.h"
 
 #include <algorithm>
-#include <limits>
 #include <string_view>
 #include <system_error>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/json_members.h"
 #include "formats/piece_hashes.h"
 
 namespace slm {
@@ -24,55 +24,8 @@ bool is_plain_name(std::string_view name) {
 
 uint64_t piece_count(uint64_t size) { return size / kManifestPieceBytes + (size % kManifestPieceBytes != 0 ? 1 : 0); }
 
-bool is_sha256(std::string_view text) {
-  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
-  return text.size() == 64 && std::all_of(text.begin(), text.end(), is_digit);
-}
-
-// Strict access to the members of one JSON object; `where` begins every message.
-class Members {
- public:
-  Members(const nlohmann::json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object_.is_object()) fail(ExitCode::kData, "{}: is no object", where_);
-  }
-
-  void allow_only(std::initializer_list<std::string_view> keys) const {
-    for (const auto& [key, value] : object_.items()) {
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-        fail(ExitCode::kData, "{}: unknown key {}", where_, quote_json(key));
-      }
-    }
-  }
-
-  const nlohmann::json& at(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) fail(ExitCode::kData, "{}: {} is missing", where_, key);
-    return *found;
-  }
-
-  uint64_t count(const char* key) const {
-    const auto& value = at(key);
-    constexpr uint64_t kLargest = std::numeric_limits<int64_t>::max();
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > kLargest) {
-      fail(ExitCode::kData, "{}: {} is {}; expected an integer from 0 to 2^63 - 1", where_, key,
-           quote_json(value.dump()));
-    }
-    return value.get<uint64_t>();
-  }
-
-  std::string string(const char* key) const {
-    const auto& value = at(key);
-    if (!value.is_string()) fail(ExitCode::kData, "{}: {} is no string", where_, key);
-    return value.get<std::string>();
-  }
-
- private:
-  const nlohmann::json& object_;
-  std::string where_;
-};
-
 ManifestFile read_file_entry(const nlohmann::json& json, const std::string& where) {
-  const Members members(json, where);
+  const JsonMembers members(json, where);
   members.allow_only({"size", "sha256"});
   ManifestFile file{.size = members.count("size")};
   const auto& hashes = members.at("sha256");
@@ -87,17 +40,6 @@ ManifestFile read_file_entry(const nlohmann::json& json, const std::string& wher
     file.sha256.push_back(hash.get<std::string>());
   }
   return file;
-}
-
-void check_version(const Members& members, const std::string& where) {
-  const uint64_t version = members.count("format_version");
-  if (version > static_cast<uint64_t>(kManifestVersion)) {
-    fail(ExitCode::kData, "{}: format_version {} is newer than this program, which reads up to {}; use a newer slm",
-         where, version, kManifestVersion);
-  }
-  if (version != static_cast<uint64_t>(kManifestVersion)) {
-    fail(ExitCode::kData, "{}: format_version {}; expected {}", where, version, kManifestVersion);
-  }
 }
 
 // The message for one file whose size has been compared; empty where its hashes are as listed.
@@ -193,8 +135,8 @@ Manifest read_manifest(const fs::path& folder) {
     fail(ExitCode::kData, "{}: missing; the folder is no checkpoint of slm, or its manifest was removed", where);
   }
   const auto json = parse_json(read_file(path), where, {.max_bytes = size_t{64} << 20, .max_depth = 4});
-  const Members members(json, where);
-  check_version(members, where);
+  const JsonMembers members(json, where);
+  members.expect_version(kManifestVersion);
   members.allow_only({"format_version", "kind", "step", "run_id", "parent", "files"});
   Manifest manifest;
   manifest.info.kind = members.string("kind");

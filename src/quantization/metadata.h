@@ -46,7 +46,9 @@ struct QuantizationQuality {
   double validation_loss = 0, perplexity = 0;
   double kl_divergence = 0;   // mean of KL(parent || quantized) per token, nats
   double top1_agreement = 0;  // share of the tokens after which both think the same token likeliest
-  int64_t tokens = 0;
+  int64_t tokens = 0;         // that were compared
+  // Of the parent's training, over all of its parameters: the longer a model was trained, the more it loses.
+  std::optional<double> tokens_per_parameter = {};
 };
 
 struct Coverage {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "checkpoint/checkpoint_store.h"
+#include "checkpoint/quantized_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "config/load.h"
 #include "config/resolve.h"
@@ -222,7 +223,10 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
   // A run that goes on takes the shape from its own checkpoint: the folder that it began from may be gone.
   std::optional<std::filesystem::path> parent;
   if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
-  if (parent) take_model_of(*parent, c.model);
+  if (parent) {
+    expect_float_folder(*parent);
+    take_model_of(*parent, c.model);
+  }
   resolve_defaults(c);
   const auto frozen = parameters_to_freeze(c);
   setup.data = prepare(c, parent ? data_with_tokenizer_of(*parent, c.data) : c.data, setup.folder, scratch);

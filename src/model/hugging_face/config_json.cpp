@@ -337,6 +337,13 @@ nlohmann::ordered_json ids_json(const std::vector<int64_t>& ids) {
   return ids.size() == 1 ? nlohmann::ordered_json(ids[0]) : nlohmann::ordered_json(ids);
 }
 
+nlohmann::ordered_json with_special_tokens(nlohmann::ordered_json json, const TransformerConfig& config) {
+  json["bos_token_id"] = ids_json(config.special_tokens.bos);
+  json["eos_token_id"] = ids_json(config.special_tokens.eos);
+  json["pad_token_id"] = ids_json(config.special_tokens.pad);
+  return json;
+}
+
 nlohmann::ordered_json write_class(const TransformerConfig& config, const std::string& name) {
   nlohmann::ordered_json json{{"architectures", {name}}};
   json.update(name == "GPT2LMHeadModel" ? write_gpt2(config) : write_llama_like(config, name));
@@ -397,11 +404,11 @@ TransformerConfig read_config_json(const Json& json, const std::string& origin) 
 
 nlohmann::ordered_json write_config_json(const TransformerConfig& config) {
   const std::string name = hugging_face_class(config).name;
-  auto json = name.empty() ? write_own(config) : write_class(config, name);
-  json["bos_token_id"] = ids_json(config.special_tokens.bos);
-  json["eos_token_id"] = ids_json(config.special_tokens.eos);
-  json["pad_token_id"] = ids_json(config.special_tokens.pad);
-  return json;
+  return name.empty() ? write_own_config_json(config) : with_special_tokens(write_class(config, name), config);
+}
+
+nlohmann::ordered_json write_own_config_json(const TransformerConfig& config) {
+  return with_special_tokens(write_own(config), config);
 }
 
 }  // namespace slm

@@ -25,4 +25,7 @@ TransformerConfig read_config_json(const nlohmann::json& json, const std::string
 /// model_type "slm", so that nothing loads it by mistake.
 nlohmann::ordered_json write_config_json(const TransformerConfig& config);
 
+/// The same with model_type "slm" whatever the class: for a folder whose tensors only slm reads.
+nlohmann::ordered_json write_own_config_json(const TransformerConfig& config);
+
 }  // namespace slm

@@ -1,0 +1,196 @@
+#include "checkpoint/quantized_folder.h"
+
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "checkpoint/compressed_tensors.h"
+#include "checkpoint/folder_files.h"
+#include "checkpoint/quantized_layer.h"
+#include "checkpoint/tensor_io.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "model/hugging_face/config_json.h"
+#include "quantization/metadata_json.h"
+#include "quantization/packed_linear.h"
+#include "quantization/plan.h"
+
+namespace slm {
+namespace {
+
+// Puts the packed layers of a folder in the place of the dense ones.
+class LayerReplacer {
+ public:
+  LayerReplacer(const std::filesystem::path& folder, const QuantizationMetadata& metadata, const ParameterFiles& files,
+                at::Device device)
+      : path_((folder / kQuantizationMetadataFile).string()), files_(files), device_(device) {
+    for (const auto& layer : metadata.layers) layers_[layer.name] = &layer;
+    for (const auto& left : metadata.left_float) left_float_.insert(left.name);
+  }
+
+  void replace_in(Transformer& model) {
+    if (model.config().tie_embeddings && layers_.contains("lm_head")) {
+      fail(ExitCode::kData, "{}: layers: lm_head has codes of its own, although config.json ties it to the embedding",
+           path_);
+    }
+    model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) { replace(name, layer); });
+    for (const auto& [name, layer] : layers_) {
+      if (seen_.contains(name)) continue;
+      fail(ExitCode::kData, "{}: layers: the model that config.json describes has no linear layer {}", path_, name);
+    }
+    const auto parameters = model.named_parameters();
+    for (const auto& name : left_float_) {
+      if (seen_.contains(name) || parameters.contains(name + ".weight")) continue;
+      fail(ExitCode::kData, "{}: left_float: the model that config.json describes has no {}", path_, name);
+    }
+  }
+
+  const std::set<std::string>& tensors() const { return tensors_; }
+
+ private:
+  void replace(const std::string& name, std::shared_ptr<Linear>& layer) {
+    seen_.insert(name);
+    const auto found = layers_.find(name);
+    if (found == layers_.end()) {
+      if (left_float_.contains(name)) return;
+      fail(ExitCode::kData, "{}: the linear layer {} is neither in layers nor in left_float", path_, name);
+    }
+    const auto& info = *found->second;
+    if (info.out_features != layer->out_features() || info.in_features != layer->in_features()) {
+      fail(ExitCode::kData, "{}: layers: {}: shape [{}, {}] contradicts config.json, which asks for [{}, {}]", path_,
+           name, info.out_features, info.in_features, layer->out_features(), layer->in_features());
+    }
+    const auto& bias = dynamic_cast<const DenseLinear&>(*layer).bias();
+    layer = read_quantized_layer(files_, info, bias, device_, tensors_);
+  }
+
+  std::string path_;
+  const ParameterFiles& files_;
+  at::Device device_;
+  std::map<std::string, const QuantizedLayerInfo*> layers_;
+  std::set<std::string> left_float_, seen_;
+  std::set<std::string> tensors_;  // that belong to the layers
+};
+
+void load_float_tensors(const ParameterFiles& files, const ParameterArena& arena,
+                        const std::set<std::string>& of_layers) {
+  std::set<std::string> known = of_layers;
+  for (const auto& [name, value] : arena.values()) {
+    const auto [file, info] = files.find(name);
+    if (!info) fail(ExitCode::kData, "{}: {}: missing", files.path().string(), name);
+    value.copy_(load_float(*file, *info, value.sizes()));
+    known.insert(name);
+  }
+  for (const auto& name : files.names()) {
+    if (known.contains(name)) continue;
+    fail(ExitCode::kData, "{}: {}: the model that config.json and {} describe has no such tensor",
+         files.path().string(), name, kQuantizationMetadataFile);
+  }
+  arena.update_shadows();
+}
+
+void check_coverage(const std::string& path, const QuantizationMetadata& metadata, const ParameterArena& arena) {
+  const auto& stated = metadata.coverage;
+  int64_t parameters = 0, bytes = 0;
+  for (const auto& layer : metadata.layers) {
+    parameters += layer.out_features * layer.in_features;
+    bytes += quantized_bytes(layer.out_features, layer.in_features, layer.scheme);
+  }
+  const auto expect = [&](const char* key, int64_t found, int64_t counted) {
+    if (found == counted) return;
+    fail(ExitCode::kData, "{}: coverage: {} is {}, but the tensors have {}", path, key, found, counted);
+  };
+  expect("quantized_parameters", stated.quantized_parameters, parameters);
+  expect("float_parameters", stated.float_parameters, arena.size());
+  const double bits = 8.0 * static_cast<double>(bytes) / static_cast<double>(parameters);
+  constexpr double kRounding = 1e-9;  // of one division
+  if (!(std::abs(stated.bits_per_weight - bits) <= kRounding * bits)) {
+    fail(ExitCode::kData, "{}: coverage: bits_per_weight is {}, but the tensors have {}", path, stated.bits_per_weight,
+         bits);
+  }
+}
+
+// "7 of 8 linear layers int8 per_channel dynamic, oneDNN"
+void log_execution(const std::filesystem::path& folder, Transformer& model) {
+  std::map<std::string, int64_t> counts;
+  int64_t layers = 0;
+  model.visit_linears([&](const std::string&, std::shared_ptr<Linear>& layer) {
+    ++layers;
+    if (const auto* packed = dynamic_cast<const PackedLinear*>(layer.get())) {
+      ++counts[fmt::format("{}, {}", describe(packed->scheme()), packed->execution())];
+    }
+  });
+  for (const auto& [how, count] : counts) {
+    log_info("{}: {} of {} linear layers {}", folder.string(), count, layers, how);
+  }
+}
+
+// The float parameters and the packed layers.
+StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata) {
+  StateDict tensors;
+  for (const auto& parameter : model.named_parameters()) {
+    tensors.push_back({parameter.key(), parameter.value().to(at::kFloat)});
+  }
+  std::map<std::string, const QuantizedLayerInfo*> infos;
+  for (const auto& layer : metadata.layers) infos[layer.name] = &layer;
+  model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
+    const auto* packed = dynamic_cast<const PackedLinear*>(layer.get());
+    SLM_CHECK((packed != nullptr) == infos.contains(name));
+    if (!packed) return;
+    for (auto& tensor : quantized_tensors(*infos.at(name), *packed)) tensors.push_back(std::move(tensor));
+  });
+  return tensors;
+}
+
+}  // namespace
+
+bool is_quantized_folder(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / kQuantizationMetadataFile);
+}
+
+void expect_float_folder(const std::filesystem::path& folder) {
+  if (!is_quantized_folder(folder)) return;
+  fail(ExitCode::kData,
+       "{}: holds a quantized model ({}), which cannot be trained; name the float model that it was made from",
+       folder.string(), kQuantizationMetadataFile);
+}
+
+void write_quantized_folder(const std::filesystem::path& folder, Transformer& model,
+                            const QuantizationMetadata& metadata, const Tokenizer* tokenizer) {
+  const c10::NoGradGuard no_grad;
+  const auto tensors = tensors_of(model, metadata);
+  const auto& config = model.config();
+  auto theirs = compressed_tensors_config(config, metadata);
+  auto config_json = theirs.json.is_null() ? write_own_config_json(config) : write_config_json(config);
+  if (theirs.json.is_null()) {
+    log_info("only slm can load this quantized model, not transformers or vLLM: {}", theirs.why_none);
+  } else {
+    config_json["quantization_config"] = std::move(theirs.json);
+  }
+  write_description(folder, config_json, config, tokenizer);
+  write_text(folder / kQuantizationMetadataFile, metadata_json(metadata));
+  save_tensors(folder / "model.safetensors", tensors);
+}
+
+LoadedModel read_quantized_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
+  SLM_CHECK(!settings.gradients);
+  const c10::NoGradGuard no_grad;
+  const auto path = folder / kQuantizationMetadataFile;
+  LoadedModel loaded;
+  loaded.quantization = parse_metadata(read_file(path), path.string());
+  loaded.model = std::make_shared<Transformer>(read_model_config(folder), settings.device);
+  const ParameterFiles files(folder);
+  LayerReplacer replacer(folder, *loaded.quantization, files, settings.device);
+  replacer.replace_in(*loaded.model);
+  loaded.arena = std::make_shared<ParameterArena>(*loaded.model, settings);
+  loaded.model->fuse_projections();
+  load_float_tensors(files, *loaded.arena, replacer.tensors());
+  check_coverage(path.string(), *loaded.quantization, *loaded.arena);
+  log_execution(folder, *loaded.model);
+  return loaded;
+}
+
+}  // namespace slm
