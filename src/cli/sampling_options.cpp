@@ -24,6 +24,15 @@ void add_sampling_options(CLI::App& command, GenerationSettings& settings) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command.add_option("--seed", sampling.seed, "The same seed draws the same text")->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--kv-cache",
+          [&settings](const std::string& kind) {
+            settings.kv_cache = kind == name_of(KvCacheKind::kInt8) ? KvCacheKind::kInt8 : KvCacheKind::kFloat;
+          },
+          "How keys and values of earlier tokens are kept: int8 takes about half the memory of bfloat16")
+      ->check(CLI::IsMember({std::string(name_of(KvCacheKind::kFloat)), std::string(name_of(KvCacheKind::kInt8))}))
+      ->default_str(std::string(name_of(KvCacheKind::kFloat)));
   command.add_option("--stop", settings.stop, "End before this text; may be given several times")
       ->allow_extra_args(false);
 }

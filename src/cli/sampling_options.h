@@ -10,7 +10,7 @@ namespace slm::cli {
 /// What the commands draw by where nothing else is said.
 GenerationSettings default_sampling();
 
-/// --max-tokens, --temperature, --top-k, --top-p, --repetition-penalty, --seed and --stop.
+/// --max-tokens, --temperature, --top-k, --top-p, --repetition-penalty, --seed, --kv-cache and --stop.
 void add_sampling_options(CLI::App& command, GenerationSettings& settings);
 
 }  // namespace slm::cli

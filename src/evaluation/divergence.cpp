@@ -24,6 +24,41 @@ void add_tokens(const at::Tensor& first, const at::Tensor& second, const at::Ten
   sums.tokens += targets.size(0);
 }
 
+// One of the two that are compared: its hidden states (B, T, C) of a batch, and the model whose head they go through.
+struct Side {
+  Transformer& model;
+  std::function<at::Tensor(const ScoredBatch&)> hidden;
+};
+
+// Adds all scored tokens of a batch.
+void add_batch(const Side& first, const Side& second, const ScoredBatch& batch, Divergence& sums) {
+  const auto scored = (batch.targets != kIgnoredTarget).view({-1}).nonzero().view({-1});
+  const auto rows = [&](const at::Tensor& hidden) {
+    return hidden.view({-1, hidden.size(-1)}).index_select(0, scored.to(hidden.device()));
+  };
+  const auto one = rows(first.hidden(batch)), other = rows(second.hidden(batch));
+  const auto targets = batch.targets.view({-1}).index_select(0, scored).to(one.device());
+  for (int64_t begin = 0; begin < targets.size(0); begin += kHeadTokens) {
+    const int64_t count = std::min(kHeadTokens, targets.size(0) - begin);
+    add_tokens(first.model.head(one.narrow(0, begin, count)), second.model.head(other.narrow(0, begin, count)),
+               targets.narrow(0, begin, count), sums);
+  }
+}
+
+// The means that the sums of all batches give.
+Divergence mean_of(Divergence sums) {
+  const auto count = static_cast<double>(sums.tokens);
+  for (double* sum : {&sums.loss_first, &sums.loss_second, &sums.kl_divergence}) *sum /= count;
+  sums.top1_agreement = 1 - static_cast<double>(sums.flips) / count;
+  return sums;
+}
+
+std::function<at::Tensor(const ScoredBatch&)> whole_windows(Transformer& model) {
+  return [&model](const ScoredBatch& batch) {
+    return model.hidden(batch.inputs, {.document_starts = batch.document_starts});
+  };
+}
+
 }  // namespace
 
 Divergence compare_predictions(Transformer& first, Transformer& second, const TokenStream& tokens,
@@ -32,25 +67,26 @@ Divergence compare_predictions(Transformer& first, Transformer& second, const To
   const c10::InferenceMode inference;
   SLM_CHECK(first.config().vocab_size == second.config().vocab_size);
   Divergence sums;
-  const auto score = [&](const ScoredBatch& batch) {
-    const ForwardSettings forward{.document_starts = batch.document_starts};
-    const auto scored = (batch.targets != kIgnoredTarget).view({-1}).nonzero().view({-1});
-    const auto rows = [&](const at::Tensor& hidden) {
-      return hidden.view({-1, hidden.size(-1)}).index_select(0, scored.to(hidden.device()));
-    };
-    const auto one = rows(first.hidden(batch.inputs, forward)), other = rows(second.hidden(batch.inputs, forward));
-    const auto targets = batch.targets.view({-1}).index_select(0, scored).to(one.device());
-    for (int64_t begin = 0; begin < targets.size(0); begin += kHeadTokens) {
-      const int64_t count = std::min(kHeadTokens, targets.size(0) - begin);
-      add_tokens(first.head(one.narrow(0, begin, count)), second.head(other.narrow(0, begin, count)),
-                 targets.narrow(0, begin, count), sums);
-    }
-  };
+  const Side one{first, whole_windows(first)}, other{second, whole_windows(second)};
+  const auto score = [&](const ScoredBatch& batch) { add_batch(one, other, batch, sums); };
   for_each_scored_batch(tokens, sequence_length, settings, score, on_batch);
-  const auto count = static_cast<double>(sums.tokens);
-  for (double* sum : {&sums.loss_first, &sums.loss_second, &sums.kl_divergence}) *sum /= count;
-  sums.top1_agreement = 1 - static_cast<double>(sums.flips) / count;
-  return sums;
+  return mean_of(sums);
+}
+
+Divergence compare_kv_cache(Transformer& model, KvCacheKind kind, const TokenStream& tokens, int64_t sequence_length,
+                            EvaluationSettings settings) {
+  const c10::InferenceMode inference;
+  settings.isolate_documents = false;
+  Divergence sums;
+  const Side whole{model, whole_windows(model)},
+      cached{model, [&](const ScoredBatch&batch) {
+               const auto cache =
+                   make_kv_cache(kind, model.config().n_layers, batch.inputs.size(0), batch.inputs.size(1));
+               return model.hidden(batch.inputs, cache.get());
+             }};
+  const auto score = [&](const ScoredBatch& batch) { add_batch(whole, cached, batch, sums); };
+  for_each_scored_batch(tokens, sequence_length, settings, score, {});
+  return mean_of(sums);
 }
 
 }  // namespace slm

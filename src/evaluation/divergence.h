@@ -6,6 +6,7 @@
 
 #include "data/token_stream.h"
 #include "evaluation/evaluate.h"
+#include "model/kv_cache.h"
 #include "model/transformer.h"
 
 namespace slm {
@@ -25,5 +26,10 @@ struct Divergence {
 Divergence compare_predictions(Transformer& first, Transformer& second, const TokenStream& tokens,
                                int64_t sequence_length, const EvaluationSettings& settings,
                                const std::function<void(double share)>& on_batch = {});
+
+/// The same between a model that reads each window at once (first) and the same model through a key/value cache of that
+/// kind: what the cache's way of storing costs. Windows are read whole, whatever documents they hold.
+Divergence compare_kv_cache(Transformer& model, KvCacheKind kind, const TokenStream& tokens, int64_t sequence_length,
+                            EvaluationSettings settings);
 
 }  // namespace slm

@@ -66,7 +66,8 @@ std::vector<Generation> generate_texts(Transformer& model, const Tokenizer& toke
   const auto show = [&](size_t row, const std::string& text) {
     if (on_text && !text.empty()) on_text(row, text);
   };
-  generate_tokens(model, prompts, settings.max_tokens, settings.sampling, [&](size_t row, int32_t id) {
+  const DrawSettings draw{.count = settings.max_tokens, .sampling = settings.sampling, .kv_cache = settings.kv_cache};
+  generate_tokens(model, prompts, draw, [&](size_t row, int32_t id) {
     show(row, texts[row].push(id));
     return !texts[row].ended();
   });

@@ -9,6 +9,7 @@
 
 #include "data/tokenizer.h"
 #include "generation/sampler.h"
+#include "model/kv_cache.h"
 #include "model/transformer.h"
 
 namespace slm {
@@ -18,6 +19,7 @@ struct GenerationSettings {
   SamplingSettings sampling;
   std::vector<std::string> stop;     // the text ends before the first of them
   std::vector<int64_t> end_of_text;  // ids that end the text and stand for none
+  KvCacheKind kv_cache = KvCacheKind::kFloat;
 };
 
 enum class FinishReason { kLength, kStop, kEndOfText };

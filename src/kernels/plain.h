@@ -20,6 +20,7 @@ double sum_of_squares(const at::Tensor& flat);
 at::Tensor quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
 at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t group_size);
 at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
+QuantizedRows quantize_rows(const at::Tensor& x);
 at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale);
 
 }  // namespace slm::plain

@@ -122,10 +122,21 @@ at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t
 }
 
 QuantizedRows quantize_rows(const at::Tensor& x) {
-  const auto rows = x.reshape({-1, x.size(-1)}).to(at::kFloat);
-  const int64_t columns = rows.size(1);
-  const auto scales = symmetric_scales(largest_magnitude(rows, false, columns), kInt8Codes);
-  return {quantize(rows, scales, columns, kInt8Codes), scales};
+  if (!x.is_cpu()) return plain::quantize_rows(x);
+  const int64_t columns = x.size(-1), rows = x.numel() / columns;
+  const auto from = x.contiguous(), codes = at::empty({rows, columns}, x.options().dtype(at::kChar)),
+             scales = at::empty({rows, 1}, x.options().dtype(at::kFloat));
+  auto* out = elements<int8_t>(codes);
+  auto* scale = elements<float>(scales);
+  with_float_type(x.scalar_type(), [&]<class Float>(Float) {
+    const auto* in = elements<const Float>(from);
+    at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / columns), [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        scale[row] = cpu::quantize_row(in + row * columns, columns, out + row * columns);
+      }
+    });
+  });
+  return {codes, scales};
 }
 
 AffineScale affine_scale(float low, float high) {
@@ -137,12 +148,14 @@ AffineScale affine_scale(float low, float high) {
 
 at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale) {
   if (!x.is_cpu()) return plain::quantize_affine(x, scale);
-  const auto from = x.to(at::kFloat).contiguous(), codes = at::empty(x.sizes(), x.options().dtype(at::kByte));
-  const auto* in = elements<const float>(from);
+  const auto from = x.contiguous(), codes = at::empty(x.sizes(), x.options().dtype(at::kByte));
   auto* out = elements<uint8_t>(codes);
   const cpu::RunScale run{scale.scale, static_cast<float>(scale.zero_point), kUint8Codes};
-  at::parallel_for(0, x.numel(), kGrain,
-                   [&](int64_t begin, int64_t end) { cpu::quantize_run(in + begin, end - begin, run, out + begin); });
+  with_float_type(x.scalar_type(), [&]<class Float>(Float) {
+    const auto* in = elements<const Float>(from);
+    at::parallel_for(0, x.numel(), kGrain,
+                     [&](int64_t begin, int64_t end) { cpu::quantize_run(in + begin, end - begin, run, out + begin); });
+  });
   return codes;
 }
 
@@ -176,6 +189,13 @@ at::Tensor plain::squared_errors(const at::Tensor& x, const at::Tensor& scales, 
   const int64_t rows = x.size(0), columns = x.size(1), groups = groups_of(columns, group_size);
   const auto padded = at::constant_pad_nd(squares, {0, groups * group_size - columns}, 0);
   return padded.view({rows, groups, group_size}).sum(-1);
+}
+
+QuantizedRows plain::quantize_rows(const at::Tensor& x) {
+  const int64_t columns = x.size(-1);
+  const auto rows = x.to(at::kFloat).reshape({x.numel() / columns, columns});
+  const auto scales = symmetric_scales(largest_magnitude(rows, false, columns), kInt8Codes);
+  return {plain::quantize(rows, scales, columns, kInt8Codes), scales};
 }
 
 at::Tensor plain::quantize_affine(const at::Tensor& x, AffineScale scale) {

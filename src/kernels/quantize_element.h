@@ -7,6 +7,7 @@
 // all in float32, as at::fake_quantize_per_tensor_affine computes it. Infinities saturate and a NaN becomes `min`.
 #pragma once
 
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 
@@ -31,6 +32,14 @@ SLM_HOST_DEVICE inline float quantize_element(float x, float inverse_scale, floa
   const float code = std::nearbyint(x * inverse_scale) + zero_point;
   const float above = code > min ? code : min;  // false for a NaN
   return above < max ? above : max;
+}
+
+/// The scale with which `amax` just becomes the code `max`: at least the smallest normal float, so that 1 / s is
+/// finite; 1 where amax is 0. NaN and infinity go through.
+SLM_HOST_DEVICE inline float symmetric_scale(float amax, float max) {
+  const float scale = amax / max;
+  if (amax == 0) return 1.0f;
+  return scale < FLT_MIN ? FLT_MIN : scale;
 }
 
 /// What a code stands for.

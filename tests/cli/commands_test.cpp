@@ -102,6 +102,18 @@ TEST_F(TrainedModel, ContinuesTheTextPastItsWindow) {
   EXPECT_EQ(result.out, "the cat sat on the mat; the cat sat on the mat; the cat sat on the mat; \n");
 }
 
+TEST_F(TrainedModel, KeepsKeysAndValuesAsFloatsOrAsInt8) {
+  const auto text = [&](const std::string& kind) {
+    return run_slm({"generate", run(), "--prompt", "the cat sat", "--max-tokens", "13", "--temperature", "0",
+                    "--kv-cache", kind});
+  };
+  EXPECT_EQ(text("float").out, "the cat sat on the mat; \n");
+  EXPECT_EQ(text("int8").out, "the cat sat on the mat; \n");
+  const auto wrong = text("int4");
+  EXPECT_NE(wrong.exit_code, 0);
+  EXPECT_NE(wrong.error.find("--kv-cache"), std::string::npos) << wrong.error;
+}
+
 TEST_F(TrainedModel, StopsBeforeTheStopString) {
   const auto result =
       run_slm({"generate", run(), "--prompt", "the cat", "--temperature", "0", "--stop", "mat", "--stop", "xyz"});

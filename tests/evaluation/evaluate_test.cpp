@@ -14,6 +14,7 @@
 #include "data/stories/stories.h"
 #include "data/write_token_file.h"
 #include "evaluation/continuations.h"
+#include "evaluation/divergence.h"
 #include "evaluation/probe_scores.h"
 #include "model/golden.h"
 
@@ -52,6 +53,26 @@ TEST(Evaluate, AUniformModelNeedsTheLogarithmOfTheVocabulary) {
   EXPECT_EQ(shares.size(), 3u);
   EXPECT_EQ(shares.back(), 1.0);
   EXPECT_EQ(evaluate(*loaded.model, tokens, two_bytes_each, 8, {.batch_size = 5, .max_batches = 2}).tokens, 80);
+}
+
+TEST(CompareKvCache, AFloatCacheCostsNothingAndAnInt8CacheLittle) {
+  const TemporaryFolder folder;
+  const auto loaded = read_model_folder(golden_path("models/llama_tiny"));
+  const auto vocabulary = loaded.model->config().vocab_size;
+  std::vector<int32_t> ids;
+  for (int32_t i = 0; i < 400; ++i) ids.push_back(i * i % static_cast<int32_t>(vocabulary));
+  write_token_file(folder / "tokens.bin", ids, vocabulary);
+  const TokenStream tokens({{folder / "tokens.bin"}}, vocabulary);
+  const auto cost = [&](KvCacheKind kind) {
+    return compare_kv_cache(*loaded.model, kind, tokens, loaded.model->config().max_sequence_length, {});
+  };
+  const auto none = cost(KvCacheKind::kFloat), some = cost(KvCacheKind::kInt8);
+  EXPECT_LE(std::abs(none.kl_divergence), 1e-9);
+  EXPECT_EQ(none.flips, 0);
+  EXPECT_GE(some.kl_divergence, 1e-8);
+  EXPECT_LE(some.kl_divergence, 1e-3);
+  EXPECT_EQ(some.tokens, none.tokens);
+  EXPECT_NEAR(some.loss_first, none.loss_first, 1e-12);
 }
 
 // -ln p of tokens[i] after the `before` tokens that stand in front of it, asked for alone.

@@ -43,10 +43,12 @@ Ids some_prompt(int64_t length, int32_t seed = 0) {
 
 // counts[row] tokens after each prompt, all rows in one batch.
 std::vector<Ids> drawn_tokens(Transformer& model, const std::vector<Ids>& prompts, const std::vector<size_t>& counts,
-                              const SamplingSettings& sampling = {.temperature = 0}) {
+                              const SamplingSettings& sampling = {.temperature = 0},
+                              KvCacheKind kv_cache = KvCacheKind::kFloat) {
   std::vector<Ids> drawn(prompts.size());
   const auto most = *std::max_element(counts.begin(), counts.end());
-  generate_tokens(model, prompts, static_cast<int64_t>(most), sampling, [&](size_t row, int32_t id) {
+  const DrawSettings settings{.count = static_cast<int64_t>(most), .sampling = sampling, .kv_cache = kv_cache};
+  generate_tokens(model, prompts, settings, [&](size_t row, int32_t id) {
     drawn[row].push_back(id);
     return drawn[row].size() < counts[row];
   });
@@ -81,6 +83,18 @@ TEST_P(RaggedBatch, EveryRowOfARaggedBatchDrawsWhatItDrawsAlone) {
   const auto together = drawn_tokens(model(), prompts, counts);
   for (size_t row = 0; row < prompts.size(); ++row) {
     EXPECT_EQ(together[row], drawn_tokens(model(), {prompts[row]}, {counts[row]})[0]) << "row " << row;
+  }
+}
+
+TEST_P(RaggedBatch, WithAnInt8CacheTooEveryRowDrawsWhatItDrawsAlone) {
+  const std::vector<Ids> prompts{some_prompt(7), some_prompt(length() - 2, 1), some_prompt(2, 2)};
+  const std::vector<size_t> counts{static_cast<size_t>(2 * length()), 30, 9};
+  const auto drawn = [&](const std::vector<Ids>& some, const std::vector<size_t>& how_many) {
+    return drawn_tokens(model(), some, how_many, {.temperature = 0}, KvCacheKind::kInt8);
+  };
+  const auto together = drawn(prompts, counts);
+  for (size_t row = 0; row < prompts.size(); ++row) {
+    EXPECT_EQ(together[row], drawn({prompts[row]}, {counts[row]})[0]) << "row " << row;
   }
 }
 

@@ -95,7 +95,8 @@ TEST_P(HuggingFaceGolden, GreedyContinuationsMatchWithTheCache) {
   for (int64_t row = 0; row < prompts.size(0); ++row) {
     std::vector<int32_t> prompt, drawn;
     for (int64_t t = 0; t < prompts.size(1); ++t) prompt.push_back(prompts[row][t].item<int32_t>());
-    generate_tokens(*loaded.model, {&prompt, 1}, ids.size(1), {.temperature = 0}, [&](size_t, int32_t id) {
+    const DrawSettings greedy{.count = ids.size(1), .sampling = {.temperature = 0}};
+    generate_tokens(*loaded.model, {&prompt, 1}, greedy, [&](size_t, int32_t id) {
       drawn.push_back(id);
       return true;
     });

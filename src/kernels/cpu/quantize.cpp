@@ -1,6 +1,8 @@
 #include "kernels/cpu/quantize.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <numeric>
 
 #include "kernels/cpu/vector_clones.h"
@@ -12,14 +14,35 @@ constexpr int64_t kLanes = 16;  // independent sums, so that the loop is vectori
 
 }  // namespace
 
-template <class Code>
-SLM_VECTOR_CLONES void quantize_run(const float* __restrict x, int64_t count, const RunScale& run,
+template <class Float, class Code>
+SLM_VECTOR_CLONES void quantize_run(const Float* __restrict x, int64_t count, const RunScale& run,
                                     Code* __restrict codes) {
   const float inverse = 1.0f / run.scale, zero_point = run.zero_point;
   const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);
   for (int64_t i = 0; i < count; ++i) {
-    codes[i] = static_cast<Code>(static_cast<int32_t>(quantize_element(x[i], inverse, zero_point, min, max)));
+    codes[i] = static_cast<Code>(static_cast<int32_t>(quantize_element(to_float(x[i]), inverse, zero_point, min, max)));
   }
+}
+
+namespace {
+
+// Magnitudes are compared as whole numbers, which order as the floats do, with NaN above everything.
+template <class Float>
+SLM_VECTOR_CLONES float largest_magnitude(const Float* __restrict x, int64_t count) {
+  uint32_t largest = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    largest = std::max(largest, std::bit_cast<uint32_t>(to_float(x[i])) & 0x7fffffffU);
+  }
+  return std::bit_cast<float>(largest);
+}
+
+}  // namespace
+
+template <class Float>
+float quantize_row(const Float* x, int64_t count, int8_t* codes) {
+  const float scale = symmetric_scale(largest_magnitude(x, count), static_cast<float>(kInt8Codes.max));
+  quantize_run(x, count, {scale, 0, kInt8Codes}, codes);
+  return scale;
 }
 
 template <class Code>
@@ -59,6 +82,9 @@ SLM_VECTOR_CLONES double squared_error_of_run(const float* __restrict x, int64_t
 
 template void quantize_run(const float*, int64_t, const RunScale&, int8_t*);
 template void quantize_run(const float*, int64_t, const RunScale&, uint8_t*);
+template void quantize_run(const Bfloat16*, int64_t, const RunScale&, uint8_t*);
+template float quantize_row(const float*, int64_t, int8_t*);
+template float quantize_row(const Bfloat16*, int64_t, int8_t*);
 template void dequantize_run(const int8_t*, int64_t, const RunScale&, float*);
 template void dequantize_run(const uint8_t*, int64_t, const RunScale&, float*);
 
