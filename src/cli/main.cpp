@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   add_prepare(app, exit_code);
   add_tokenize(app, exit_code);
   add_report(app, exit_code);
+  add_inspect(app, exit_code);
   add_logits(app, exit_code);
   add_verify(app, exit_code);
   add_config(app, exit_code);

@@ -48,4 +48,15 @@ std::string short_number(double value, int digits) {
 
 std::string found_number(float value) { return std::isnan(value) ? "a NaN" : fmt::format("{}", value); }
 
+std::string byte_size(int64_t bytes) {
+  constexpr std::array kUnits = {"KiB", "MiB", "GiB", "TiB"};
+  constexpr double kStep = 1024, kLargest = 999.5;  // from there on the next unit is written
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / kStep;
+  size_t unit = 0;
+  for (; value >= kLargest && unit + 1 < kUnits.size(); ++unit) value /= kStep;
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, decimals, kUnits[unit]);
+}
+
 }  // namespace slm

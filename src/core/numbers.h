@@ -16,4 +16,7 @@ std::string short_number(double value, int digits = 4);
 /// What was found where a finite number was expected: "a NaN", "-inf", "3e+38".
 std::string found_number(float value);
 
+/// "512 B", "36.0 KiB", "1.25 MiB": three significant digits.
+std::string byte_size(int64_t bytes);
+
 }  // namespace slm

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "core/numbers.h"
-#include "report/axis.h"
 #include "report/html.h"
+#include "report/plot.h"
 
 namespace slm {
 namespace {
@@ -30,16 +30,6 @@ struct Range {
   bool empty() const { return low > high; }
 };
 
-struct Axes {
-  Axis x, y;
-
-  double left(double step) const { return 100 * x.place(step); }  // percent
-  double top(double value) const { return 100 - 100 * y.place(value); }
-};
-
-// "12.5", without a needless fraction.
-std::string percent(double value) { return fmt::format("{:.6g}", std::round(value * 100) / 100); }
-
 std::string css_class(const ChartLine& line) {
   return fmt::format("s{}{}", line.colour + 1, line.dashed ? " dashed" : "");
 }
@@ -54,7 +44,7 @@ Axis value_axis(const Chart& chart, Range range) {
   return linear_axis(range.low, range.high, kTicks, AxisEnds::kRound);
 }
 
-std::optional<Axes> axes_of(const Chart& chart) {
+std::optional<PlotAxes> axes_of(const Chart& chart) {
   const int step_ticks = chart.large ? 8 : 6;
   Range steps{0, chart.last_step}, values;
   for (const auto& line : chart.lines) {
@@ -67,18 +57,20 @@ std::optional<Axes> axes_of(const Chart& chart) {
   for (const auto& reference : chart.references) {
     if (reference.always_shown) values.add(reference.value);
   }
-  return Axes{linear_axis(steps.low, steps.high, step_ticks, AxisEnds::kExact), value_axis(chart, values)};
+  // Steps are whole: no tick between two of them.
+  const int ticks = std::clamp(static_cast<int>(std::min<double>(steps.high - steps.low, step_ticks)), 1, step_ticks);
+  return PlotAxes{linear_axis(steps.low, steps.high, ticks, AxisEnds::kExact), value_axis(chart, values)};
 }
 
 // --- the stretched picture ---
 
-std::string point(const Axes& axes, double step, double value) {
+std::string point(const PlotAxes& axes, double step, double value) {
   constexpr double kUnits = kPlotSize / 100.0;
   return fmt::format("{:.1f} {:.1f}", kUnits * axes.left(step), kUnits * axes.top(value));
 }
 
 // The area between the lowest and the highest of each bucket.
-std::string band(const Piece& piece, const Axes& axes) {
+std::string band(const Piece& piece, const PlotAxes& axes) {
   std::string path = "M";
   for (const auto& bucket : piece) path += point(axes, bucket.step, bucket.high) + " ";
   for (auto bucket = piece.rbegin(); bucket != piece.rend(); ++bucket) {
@@ -87,7 +79,7 @@ std::string band(const Piece& piece, const Axes& axes) {
   return path + "Z";
 }
 
-std::string drawn(const ChartLine& line, const Axes& axes) {
+std::string drawn(const ChartLine& line, const PlotAxes& axes) {
   std::string areas, lines, dots;
   for (const auto& piece : pieces_of(line.series, kBuckets)) {
     const auto is_wide = [](const Bucket& bucket) { return bucket.low < bucket.high; };
@@ -103,7 +95,7 @@ std::string drawn(const ChartLine& line, const Axes& axes) {
   return path("band", areas) + path("line", lines) + path("dot", dots);
 }
 
-std::string skipped_marks(const Chart& chart, const Axes& axes) {
+std::string skipped_marks(const Chart& chart, const PlotAxes& axes) {
   std::string path;
   for (const auto& piece : pieces_of(chart.skipped, kBuckets)) {
     for (const auto& bucket : piece) path += fmt::format("M{:.1f} {}v-40", 10 * axes.left(bucket.step), kPlotSize);
@@ -111,7 +103,7 @@ std::string skipped_marks(const Chart& chart, const Axes& axes) {
   return path.empty() ? "" : fmt::format("<path class=\"skipped\" d=\"{}\"/>", path);
 }
 
-std::string picture(const Chart& chart, const Axes& axes) {
+std::string picture(const Chart& chart, const PlotAxes& axes) {
   std::string lines = skipped_marks(chart, axes);
   for (const auto& line : chart.lines) lines += drawn(line, axes);
   return fmt::format(
@@ -121,31 +113,12 @@ std::string picture(const Chart& chart, const Axes& axes) {
 
 // --- around it ---
 
-std::string grid(const Axes& axes) {
-  std::string out;
-  for (const auto& [value, label] : axes.y.ticks) {
-    out += fmt::format(
-        "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"{0}%\" y2=\"{0}%\"/>"
-        "<text class=\"tick end\" x=\"0\" dx=\"-8\" y=\"{0}%\" dy=\"4\">{1}</text>",
-        percent(axes.top(value)), label);
-  }
-  for (const auto& [step, label] : axes.x.ticks) {
-    out += fmt::format(
-        "<line class=\"notch\" x1=\"{0}%\" x2=\"{0}%\" y1=\"100%\" y2=\"100%\"/>"
-        "<text class=\"tick middle\" x=\"{0}%\" y=\"100%\" dy=\"18\">{1}</text>",
-        percent(axes.left(step)), label);
-  }
-  return out +
-         "<line class=\"axis\" x1=\"0\" x2=\"100%\" y1=\"100%\" y2=\"100%\"/>"
-         "<text class=\"tick end\" x=\"100%\" y=\"100%\" dy=\"34\">step</text>";
-}
-
 // Under the lines, and what they are called above them.
 struct References {
   std::string lines, names;
 };
 
-References references(const Chart& chart, const Axes& axes) {
+References references(const Chart& chart, const PlotAxes& axes) {
   References out;
   for (const auto& [label, value, always_shown] : chart.references) {
     if (value < axes.y.low || value > axes.y.high) continue;
@@ -162,7 +135,7 @@ struct Readout {
   std::vector<std::pair<const ChartLine*, double>> values;
 };
 
-std::vector<Readout> readouts_of(const Chart& chart, const Axes& axes) {
+std::vector<Readout> readouts_of(const Chart& chart, const PlotAxes& axes) {
   std::vector<Readout> readouts(kReadouts);
   for (const auto& line : chart.lines) {
     for (const auto& [step, value] : line.series) {
@@ -177,11 +150,11 @@ std::vector<Readout> readouts_of(const Chart& chart, const Axes& axes) {
   return readouts;
 }
 
-std::string shown(const Readout& readout, int index, const Axes& axes) {
+std::string shown(const Readout& readout, const std::string& over, int index, const PlotAxes& axes) {
   if (readout.values.empty()) return "";
   constexpr double kWidth = 100.0 / kReadouts;
   const auto x = percent(axes.left(readout.step));
-  std::string dots, text = "step " + with_commas(static_cast<int64_t>(readout.step));
+  std::string dots, text = over + " " + with_commas(static_cast<int64_t>(readout.step));
   for (const auto& [line, value] : readout.values) {
     dots += fmt::format("<circle class=\"s{}\" cx=\"{}%\" cy=\"{}%\" r=\"3.5\"/>", line->colour + 1, x,
                         percent(axes.top(value)));
@@ -209,12 +182,12 @@ std::string legend(const Chart& chart) {
 
 // The chart in words, for those who do not see it.
 std::string description(const Chart& chart) {
-  std::string text = chart.title + " over steps.";
+  std::string text = fmt::format("{} over {}s.", chart.title, chart.over);
   for (const auto& line : chart.lines) {
     if (line.series.empty()) continue;
     const auto &first = line.series.front(), &last = line.series.back();
-    text += fmt::format(" {}: {} at step {}, {} at step {}.", line.label, short_number(first.value), first.step,
-                        short_number(last.value), last.step);
+    text += fmt::format(" {0}: {1} at {5} {2}, {3} at {5} {4}.", line.label, short_number(first.value), first.step,
+                        short_number(last.value), last.step, chart.over);
   }
   return text;
 }
@@ -227,13 +200,15 @@ std::string figure(const Chart& chart) {
   const auto compared = references(chart, *axes);
   std::string readouts;
   int index = 0;
-  for (const auto& readout : readouts_of(chart, *axes)) readouts += shown(readout, index++, *axes);
+  for (const auto& readout : readouts_of(chart, *axes)) readouts += shown(readout, chart.over, index++, *axes);
   const auto unit = chart.unit + (axes->y.logarithmic ? ", logarithmic" : "");
-  return fmt::format(
-      "<figure{}><figcaption><h3>{} <small>{}</small></h3>{}</figcaption>\n"
-      "<svg class=\"plot\" role=\"img\" aria-label=\"{}\">{}{}{}{}{}</svg></figure>\n",
-      chart.large ? " class=\"large\"" : "", html(chart.title), html(unit), legend(chart), html(description(chart)),
-      grid(*axes), compared.lines, picture(chart, *axes), compared.names, readouts);
+  return figure_element(
+      {.title = chart.title,
+       .unit = unit,
+       .html_beside = legend(chart),
+       .description = description(chart),
+       .svg_parts = plot_grid(*axes, chart.over) + compared.lines + picture(chart, *axes) + compared.names + readouts,
+       .large = chart.large});
 }
 
 }  // namespace slm

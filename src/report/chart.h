@@ -1,8 +1,7 @@
-// A chart of numbers over steps, as a figure of HTML with inline SVG.
+// A chart of numbers over steps, or over what else is counted, as a figure of HTML with inline SVG.
 //
-// Lines lie in a picture that is stretched to the room it gets, text and grid beside it in percent of that room: so
-// letters and strokes have one size on every screen. Colours, strokes and what shows under the pointer come from
-// style.h; no script is needed.
+// Lines lie in a picture that is stretched to the room it gets (plot.h). Colours, strokes and what shows under the
+// pointer come from style.h; no script is needed.
 #pragma once
 
 #include <string>
@@ -37,6 +36,7 @@ enum class ChartScale {
 
 struct Chart {
   std::string title, unit;
+  std::string over = "step";  // what the x axis counts
   ChartScale scale = ChartScale::kRange;
   bool large = false;    // over the page's whole width
   double last_step = 0;  // the axis goes from 0 to there, or as far as the lines do

@@ -15,8 +15,9 @@ std::string table_inside(const std::vector<std::string>& html_heads, const std::
     out += "</tr></thead>";
   }
   out += "<tbody>";
-  for (const auto& [name, cells] : rows) {
-    out += fmt::format("<tr><th>{}</th>", html(name));
+  for (const auto& [name, cells, anchor] : rows) {
+    out += anchor.empty() ? fmt::format("<tr><th>{}</th>", html(name))
+                          : fmt::format("<tr><th><a href=\"#{}\">{}</a></th>", html(anchor), html(name));
     for (const auto& [text, note] : cells) {
       out += "<td>" + html(text) + (note.empty() ? "" : fmt::format("<small>{}</small>", html(note))) + "</td>";
     }
@@ -44,6 +45,23 @@ std::string table(const std::vector<std::string>& html_heads, const std::vector<
 std::string number_table(const std::vector<std::string>& html_heads, const std::vector<Row>& rows) {
   return fmt::format("<div class=\"card fitted\"><table class=\"numbers\">{}</table></div>\n",
                      table_inside(html_heads, rows));
+}
+
+std::string long_table(const std::string& title, const std::vector<std::string>& html_heads,
+                       const std::vector<Row>& rows) {
+  return fmt::format(
+      "<div class=\"card tall\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table class=\"numbers\">{}</table>"
+      "</div>\n",
+      html(title), table_inside(html_heads, rows));
+}
+
+std::string tiles(const std::vector<Fact>& facts) {
+  std::string out;
+  for (const auto& [name, value, note] : facts) {
+    if (value.empty()) continue;
+    out += fmt::format("<div><dt>{}</dt><dd>{}</dd><dd>{}</dd></div>\n", name, html(value), html(note));
+  }
+  return fmt::format("<dl class=\"tiles\">\n{}</dl>\n", out);
 }
 
 std::string section(const std::string& title, const std::string& html_content) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report/run_data.h"
+#include "report/summary.h"
 
 namespace slm {
 
@@ -29,12 +30,19 @@ struct Cell {
 struct Row {
   std::string name;
   std::vector<Cell> cells;
+  std::string anchor = {};  // of the page, to which the name leads
 };
 
 /// A row's cells stand under `html_heads`, which may be empty.
 std::string table(const std::vector<std::string>& html_heads, const std::vector<Row>& rows);
 /// The same of numbers: aligned to the right, and no wider than they are.
 std::string number_table(const std::vector<std::string>& html_heads, const std::vector<Row>& rows);
+/// A long one, in a frame in which its heads stay at the top; `title` names the frame for those who do not see it.
+std::string long_table(const std::string& title, const std::vector<std::string>& html_heads,
+                       const std::vector<Row>& rows);
+
+/// Each fact that has a value, as a tile.
+std::string tiles(const std::vector<Fact>& facts);
 
 /// "" where there is no content.
 std::string section(const std::string& title, const std::string& html_content);

@@ -8,7 +8,7 @@
 #include "report/charts.h"
 #include "report/html.h"
 #include "report/sections.h"
-#include "report/style.h"
+#include "report/shell.h"
 #include "report/summary.h"
 
 namespace slm {
@@ -43,15 +43,6 @@ std::string header_of_several(Runs runs) {
 
 // --- the facts ---
 
-std::string tiles(const RunData& run) {
-  std::string out;
-  for (const auto& [name, value, note] : facts_of(run)) {
-    if (value.empty()) continue;
-    out += fmt::format("<div><dt>{}</dt><dd>{}</dd><dd>{}</dd></div>\n", name, html(value), html(note));
-  }
-  return fmt::format("<dl class=\"tiles\">\n{}</dl>\n", out);
-}
-
 std::string fact_table(Runs runs) {
   std::vector<Row> rows;
   for (const auto& run : runs) {
@@ -81,18 +72,11 @@ std::string report_page(Runs runs) {
   const bool one = runs.size() == 1;
   const std::string body =
       fmt::format("<header>\n{}</header>\n{}", one ? header_of_one(runs[0]) : header_of_several(runs),
-                  one ? tiles(runs[0]) : fact_table(runs)) +
+                  one ? tiles(facts_of(runs[0])) : fact_table(runs)) +
       fmt::format("<div class=\"charts\">\n{}</div>\n", charts_of(runs)) + samples_section(runs) +
       config_section(runs) + memory_section(runs) + norms_section(runs) + environment_section(runs);
-  // The policy holds the page to its promise: nothing is loaded, nothing runs.
-  return fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
-      "data:\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n{}"
-      "<footer>Made by slm {} from metrics.jsonl. Values show under the pointer.</footer>\n</body>\n</html>\n",
-      html(title_of(runs)), kReportStyle, body, SLM_VERSION);
+  return html_page(title_of(runs), body,
+                   fmt::format("Made by slm {} from metrics.jsonl. Values show under the pointer.", SLM_VERSION));
 }
 
 }  // namespace slm

@@ -73,6 +73,8 @@ path { fill: none; vector-effect: non-scaling-stroke; stroke-linejoin: round; st
 .line, .dot { stroke: var(--series); }
 .band, .readout circle { fill: var(--series); }
 .key { background: var(--series); }
+.bars rect { fill: var(--series); }
+.bars rect:hover { fill: var(--ink); }
 .readout rect { fill: transparent; }
 .readout line { stroke: var(--soft); stroke-opacity: .5; }
 .readout text { fill: var(--ink); paint-order: stroke; stroke: var(--card); stroke-width: 6px; }
@@ -87,6 +89,12 @@ th { font-weight: 400; color: var(--soft); white-space: nowrap; }
 thead th { font-weight: 600; color: var(--ink); white-space: normal; }
 td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 td small { display: block; }
+.card.tall { max-height: 80vh; overflow: auto; }
+.tall thead th { position: sticky; top: 0; background: var(--card); box-shadow: 0 1px var(--rule); z-index: 1; }
+.tall table { width: 100%; }
+a { color: var(--s1); text-decoration: none; }
+a:hover { text-decoration: underline; }
+:focus-visible { outline: 2px solid var(--s1); outline-offset: 2px; }
 .card.fitted { width: fit-content; max-width: 100%; }
 .numbers { width: auto; min-width: 340px; }
 .numbers td, .numbers thead th + th { text-align: right; white-space: nowrap; }
@@ -94,6 +102,12 @@ details { background: var(--card); border: 1px solid var(--rule); border-radius:
 details + details, .card + details, details + .card, .card + .card { margin-top: 10px; }
 summary { padding: 10px 16px; cursor: pointer; font-weight: 600; }
 summary small { margin-left: 8px; }
+details > .inside { padding: 4px 16px 18px; border-top: 1px solid var(--rule); }
+.inside figure, .inside .card { background: var(--page); }
+.inside .side { display: flex; flex-wrap: wrap; gap: 0 28px; align-items: flex-start; }
+.inside h3 { margin: 18px 0 8px; }
+.inside .charts h3 { margin: 0; }
+.corner td { font-size: 13px; line-height: 1.35; padding: 5px 10px; }
 details > .card { border: 0; border-top: 1px solid var(--rule); border-radius: 0; }
 pre { padding: 12px 16px 16px; white-space: pre-wrap; overflow-wrap: anywhere; border-top: 1px solid var(--rule); }
 pre.prose { font: 16px/1.6 Charter, "Iowan Old Style", "Palatino Linotype", Georgia, serif; }

@@ -25,19 +25,6 @@
 namespace slm {
 namespace {
 
-// The calibration batches (B, T): the first windows in the order in which a run with this data_seed reads them.
-std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data) {
-  std::vector<std::shared_ptr<const TokenStream>> parts;
-  for (const auto& part : data.train) parts.push_back(part.tokens);
-  BatchLoader loader(parts, training_cursor(config, data), {.rows = *config.micro_batch_size});
-  std::vector<at::Tensor> batches;
-  for (int64_t i = 0; i < config.quantization.calibration_batches; ++i) {
-    const auto batch = loader.next();
-    batches.push_back(at::tensor(batch.inputs, at::kLong).view({batch.rows, batch.length}));
-  }
-  return batches;
-}
-
 std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& settings,
                                                 const std::vector<at::Tensor>& batches, const PreparedData* data) {
   if (batches.empty()) return std::nullopt;
@@ -114,6 +101,18 @@ QuantizationSettings quantization_settings(const TrainingConfig& config) {
   settings.observer = observer_kind(q.observer, "quantization_observer");
   settings.exclude = q.exclude;
   return settings;
+}
+
+std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data) {
+  std::vector<std::shared_ptr<const TokenStream>> parts;
+  for (const auto& part : data.train) parts.push_back(part.tokens);
+  BatchLoader loader(parts, training_cursor(config, data), {.rows = *config.micro_batch_size});
+  std::vector<at::Tensor> batches;
+  for (int64_t i = 0; i < config.quantization.calibration_batches; ++i) {
+    const auto batch = loader.next();
+    batches.push_back(at::tensor(batch.inputs, at::kLong).view({batch.rows, batch.length}));
+  }
+  return batches;
 }
 
 QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {

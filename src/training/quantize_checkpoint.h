@@ -1,9 +1,12 @@
 // Post-training quantization as a whole: plan, calibrate, convert, compare with the float parent, save.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "config/training_config.h"
 #include "data/prepare.h"
@@ -14,6 +17,10 @@ namespace slm {
 
 /// What the config's quantization keys ask for; they are resolved.
 QuantizationSettings quantization_settings(const TrainingConfig& config);
+
+/// The batches (B, T) of ids that a scheme is calibrated on: the first windows of the training text in the order in
+/// which a run with this data_seed reads them.
+std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data);
 
 struct QuantizationJob {
   std::filesystem::path checkpoint;    // verified float folder
