@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "core/error.h"
+#include "data/batch.h"
 #include "evaluation/divergence.h"
 #include "evaluation/place_errors.h"
 #include "evaluation/probe_scores.h"
@@ -38,7 +39,7 @@ struct CompareArguments {
 // One of the two.
 struct Side {
   fs::path folder;
-  LoadedModel loaded;
+  LoadedModel loaded = {};
   int64_t bytes = 0;                     // of its tensor files
   double read_rate = 0, write_rate = 0;  // tokens a second: a whole window at once, one token after the other
   std::vector<ProbeScore> probes = {};
@@ -79,8 +80,10 @@ void time_sides(Side& first, Side& second, const TokenStream& tokens, int64_t le
       const double reading =
           seconds_of([&] { evaluate(model, tokens, token_byte_counts(*side->loaded.tokenizer), length, one_batch); });
       const std::vector<std::vector<int32_t>> prompt{{0}};
-      const double writing = seconds_of(
-          [&] { generate_tokens(model, prompt, count, {.temperature = 0}, [](size_t, int32_t) { return true; }); });
+      const double writing = seconds_of([&] {
+        generate_tokens(model, prompt, {.count = count, .sampling = {.temperature = 0}},
+                        [](size_t, int32_t) { return true; });
+      });
       side->read_rate = std::max(side->read_rate, static_cast<double>(windows * length) / reading);
       side->write_rate = std::max(side->write_rate, static_cast<double>(count) / writing);
     }

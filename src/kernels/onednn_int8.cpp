@@ -7,10 +7,10 @@
 namespace slm::onednn {
 
 at::Tensor pack_weight(const at::Tensor& codes) {
-  using Signature = at::Tensor(at::Tensor, std::optional<c10::List<int64_t>>);
-  static const auto prepack =
-      c10::Dispatcher::singleton().findSchemaOrThrow("onednn::qlinear_prepack", "").typed<Signature>();
-  return prepack.call(codes.contiguous(), std::nullopt);
+  static const auto prepack = c10::Dispatcher::singleton().findSchemaOrThrow("onednn::qlinear_prepack", "");
+  c10::Stack arguments{codes.contiguous(), c10::IValue()};  // no hint of how many rows x will have
+  prepack.callBoxed(arguments);
+  return arguments[0].toTensor();
 }
 
 at::Tensor unpack_weight(const at::Tensor& packed) { return packed.to_dense().t().contiguous(); }

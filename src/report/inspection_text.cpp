@@ -100,7 +100,8 @@ std::string inspection_text(const Inspection& inspection, const TextStyle& style
                         inspection.scheme, inspection.method);
   }
   if (!inspection.origin.empty()) text += wrapped(inspection.origin, style.width);
-  text += "\n" + (is_float ? float_table(inspection, style) : quantized_table(inspection, style)).text(style) + "\n";
+  const auto table = is_float ? float_table(inspection, style) : quantized_table(inspection, style);
+  text += fmt::format("\n{}\n", table.text(style));
   text += style.faint(wrapped(explanation(inspection), style.width));
   for (const auto& line : summary_lines(inspection)) text += wrapped(line, style.width);
   if (!inspection.layer_outputs.empty() || !inspection.block_outputs.empty()) {

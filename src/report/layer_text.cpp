@@ -13,7 +13,9 @@ constexpr int kBarBeside = 32;  // letters beside a bar
 
 std::string fact(const char* name, const std::string& text) { return fmt::format("  {:<11}{}\n", name, text); }
 
-std::string heading(const std::string& title, const TextStyle& style) { return "\n" + style.strong(title) + "\n"; }
+std::string heading(const std::string& title, const TextStyle& style) {
+  return fmt::format("\n{}\n", style.strong(title));
+}
 
 std::string facts_text(const LayerReport& layer) {
   const auto& values = layer.values;

@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 // "0.self_attn.q_proj, k_proj, v_proj": layers that share an input share all but the last part of their names.
 std::string names_of(const SensitivityEntry& entry) {
   std::string text = short_layer_name(entry.layers[0]);
-  for (size_t i = 1; i < entry.layers.size(); ++i) text += "," + layer_kind(entry.layers[i]);
+  for (size_t i = 1; i < entry.layers.size(); ++i) text += fmt::format(",{}", layer_kind(entry.layers[i]));
   return text;
 }
 
@@ -73,7 +73,7 @@ std::string sensitivity_text(const Sensitivity& sensitivity, const TextStyle& st
                text_bar(of_largest, std::max(1, style.width - kBarRoom - 20), {.width = style.width})});
   }
   std::string text =
-      fmt::format("{}: {}, method {}; loss {:.5f} over {} tokens\n\n", style.strong(sensitivity.checkpoint),
+      fmt::format("{}\n{}, method {}; loss {:.5f} over {} tokens\n\n", style.strong(sensitivity.checkpoint),
                   sensitivity.scheme, sensitivity.method, sensitivity.loss, with_commas(sensitivity.tokens));
   text += table.text(style);
   text += style.faint("each alone quantized, all others float; KL in nats per token\n");

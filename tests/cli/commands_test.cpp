@@ -104,8 +104,8 @@ TEST_F(TrainedModel, ContinuesTheTextPastItsWindow) {
 
 TEST_F(TrainedModel, KeepsKeysAndValuesAsFloatsOrAsInt8) {
   const auto text = [&](const std::string& kind) {
-    return run_slm({"generate", run(), "--prompt", "the cat sat", "--max-tokens", "13", "--temperature", "0",
-                    "--kv-cache", kind});
+    return run_slm(
+        {"generate", run(), "--prompt", "the cat sat", "--max-tokens", "13", "--temperature", "0", "--kv-cache", kind});
   };
   EXPECT_EQ(text("float").out, "the cat sat on the mat; \n");
   EXPECT_EQ(text("int8").out, "the cat sat on the mat; \n");

@@ -57,7 +57,7 @@ TEST_P(SymmetricGolden, PerChannelEqualsTheFormulaAndPyTorchWhereThatIsDefined) 
 
 INSTANTIATE_TEST_SUITE_P(Quantize, SymmetricGolden,
                          testing::Values(std::pair("int8", kInt8Codes), std::pair("int4", kInt4Codes)),
-                         [](const auto& info) { return std::string(info.param.first); });
+                         [](const auto& instance) { return std::string(instance.param.first); });
 
 AffineScale affine_of(const at::Tensor& scale, const at::Tensor& zero_point) {
   return {scale.item<float>(), zero_point.item<int32_t>()};

@@ -28,8 +28,6 @@ const Golden& golden() {
 
 Range range_in(const at::Tensor& ends) { return {ends[0].item<float>(), ends[1].item<float>()}; }
 
-std::ostream& operator<<(std::ostream& stream, Range range) { return stream << range.low << " .. " << range.high; }
-
 class ObserverGolden : public testing::TestWithParam<const char*> {
  protected:
   at::Tensor tensor(const std::string& name) const { return golden()[GetParam() + ("." + name)]; }
@@ -71,7 +69,7 @@ TEST_P(ObserverGolden, MseHasTheErrorsAndTheBestClipOfTheSearch) {
 
 INSTANTIATE_TEST_SUITE_P(Observer, ObserverGolden,
                          testing::Values("growing", "heavy_tail", "negative", "normal", "positive", "zeros_first"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& instance) { return std::string(instance.param); });
 
 // x in batches of uneven sizes.
 std::vector<at::Tensor> in_batches(const at::Tensor& x) {
@@ -241,7 +239,7 @@ TEST_P(EveryObserver, RefusesWhatHasNoRangeByItsPlaceAndStaysAsItWas) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Observer, EveryObserver, testing::ValuesIn(kKinds),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& instance) { return std::string(name_of(instance.param)); });
 
 TEST(ObserverState, RefusesWhatNoneWrote) {
   for (const auto* text : {R"({})", R"({"observer": "median"})", R"({"observer": 3})",

@@ -4,6 +4,7 @@
 // first order: one rounding for each factor's value, one for the product, K - 1 for the sum, one for the bias and one
 // more for the order of two scales. Integers that are summed exactly and scaled at the end lie well inside.
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "kernels/quantize.h"
 #include "model/golden.h"
@@ -128,7 +129,7 @@ TEST_P(EveryType, StridesOfTheInputAndBfloat16ChangeNothingButTheRoundingOfTheRe
 INSTANTIATE_TEST_SUITE_P(PackedLinear, EveryType,
                          testing::Values(QuantizationType::kStatic, QuantizationType::kDynamic,
                                          QuantizationType::kWeightOnly),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& instance) { return std::string(name_of(instance.param)); });
 
 TEST(PackedLinear, ANaNInDynamicActivationsSpoilsItsOwnRowAndNoOther) {
   at::manual_seed(2);

@@ -78,7 +78,7 @@ TEST_P(WeightGolden, PackedBytesEqualPyTorch) {
 INSTANTIATE_TEST_SUITE_P(Quantization, WeightGolden,
                          testing::Values("all_zero", "even", "group_and_one", "group_less_one", "one_by_one",
                                          "outliers", "short_group", "ties", "zero_rows"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& instance) { return std::string(instance.param); });
 
 TEST(PackInt4, TheRestOfARowsLastWordIsZero) {
   at::manual_seed(1);
