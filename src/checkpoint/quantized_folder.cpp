@@ -14,6 +14,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "model/hugging_face/config_json.h"
+#include "quantization/execution_summary.h"
 #include "quantization/metadata_json.h"
 #include "quantization/packed_linear.h"
 #include "quantization/plan.h"
@@ -113,21 +114,6 @@ void check_coverage(const std::string& path, const QuantizationMetadata& metadat
   }
 }
 
-// "7 of 8 linear layers int8 per_channel dynamic, oneDNN"
-void log_execution(const std::filesystem::path& folder, Transformer& model) {
-  std::map<std::string, int64_t> counts;
-  int64_t layers = 0;
-  model.visit_linears([&](const std::string&, std::shared_ptr<Linear>& layer) {
-    ++layers;
-    if (const auto* packed = dynamic_cast<const PackedLinear*>(layer.get())) {
-      ++counts[fmt::format("{}, {}", describe(packed->scheme()), packed->execution())];
-    }
-  });
-  for (const auto& [how, count] : counts) {
-    log_info("{}: {} of {} linear layers {}", folder.string(), count, layers, how);
-  }
-}
-
 // The float parameters and the packed layers.
 StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata) {
   StateDict tensors;
@@ -189,7 +175,7 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   loaded.model->fuse_projections();
   load_float_tensors(files, *loaded.arena, replacer.tensors());
   check_coverage(path.string(), *loaded.quantization, *loaded.arena);
-  log_execution(folder, *loaded.model);
+  log_info("{}: {}", folder.string(), summarize_execution(*loaded.model));
   return loaded;
 }
 

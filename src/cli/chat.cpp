@@ -18,7 +18,6 @@
 #include "core/log.h"
 #include "generation/chat_session.h"
 #include "kernels/device.h"
-#include "quantization/execution_summary.h"
 
 namespace slm::cli {
 namespace {
@@ -120,7 +119,6 @@ void run_chat(ChatArguments arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
   const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
-  log_execution(*loaded.model);
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   if (const auto theirs = read_chat_template(checkpoint); theirs && *theirs != kChatTemplate) {
     log_warning("{}: has a chat template of its own, which slm does not run; it writes plain ChatML",

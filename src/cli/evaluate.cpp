@@ -17,7 +17,6 @@
 #include "data/prepare.h"
 #include "evaluation/probe_scores.h"
 #include "kernels/device.h"
-#include "quantization/execution_summary.h"
 #include "training/chat_answers.h"
 
 namespace slm::cli {
@@ -86,7 +85,6 @@ void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
   const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
-  log_execution(*loaded.model);
   if (arguments.choices.empty()) return evaluate_text(arguments, checkpoint, loaded);
   need_tokenizer(checkpoint);
   evaluate_choices(loaded, arguments.choices, static_cast<size_t>(arguments.batch_size), arguments.json);

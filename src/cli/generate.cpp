@@ -15,7 +15,6 @@
 #include "cli/sampling_options.h"
 #include "core/error.h"
 #include "kernels/device.h"
-#include "quantization/execution_summary.h"
 
 namespace slm::cli {
 namespace {
@@ -86,7 +85,6 @@ void run_generate(GenerateArguments arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
   const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
-  log_execution(*loaded.model);
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   arguments.settings.end_of_text = read_end_of_text(checkpoint, loaded.model->config());
   std::vector<std::vector<int32_t>> ids;  // all of them before anything is printed

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/log.h"
 #include "quantization/packed_linear.h"
 
 namespace slm {
@@ -42,10 +41,6 @@ std::string summarize_execution(Transformer& model) {
                          : fmt::format("; {} {}", count, execution);
   }
   return text;
-}
-
-void log_execution(Transformer& model) {
-  if (const auto summary = summarize_execution(model); !summary.empty()) log_info(summary);
 }
 
 }  // namespace slm

@@ -10,7 +10,4 @@ namespace slm {
 /// "196 of 197 linear layers int8 dynamic, oneDNN AMX; 1 float32"; empty where no layer is quantized.
 std::string summarize_execution(Transformer& model);
 
-/// That as a log line, where there is something to say.
-void log_execution(Transformer& model);
-
 }  // namespace slm
