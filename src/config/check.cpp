@@ -199,7 +199,8 @@ std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config
     return found;
   }
   const auto granularity = q.granularity.value_or(default_granularity(q.bits));
-  const bool calibrates = q.type == "static" || q.method == "gptq" || q.smooth > 0;
+  const bool smooths = q.smooth > 0 && q.type != "weight_only";
+  const bool calibrates = q.type == "static" || q.method == "gptq" || smooths;
   add(granularity != "per_group", "quantization_group_size", "quantization_granularity",
       fmt::format("with quantization_granularity {}", granularity));
   add(q.type != "static", "quantization_observer", "quantization_type",

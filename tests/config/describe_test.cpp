@@ -31,6 +31,10 @@ class RandomVisitor {
 
  private:
   void set(int64_t& out, const Constraint& c) {
+    if (!c.choices.empty()) {
+      out = std::stoll(*rc::gen::elementOf(c.choices));
+      return;
+    }
     const auto from = static_cast<int64_t>(c.lower.value_or(-1e9));
     out = *rc::gen::inRange<int64_t>(from, static_cast<int64_t>(std::min(c.upper.value_or(1e9), 1e9)));
   }
