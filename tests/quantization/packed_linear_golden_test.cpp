@@ -17,8 +17,6 @@ namespace {
 const std::vector<std::string> kStaticCases = {"one",  "odd",   "odd_large", "group_and_one",
                                                "even", "token", "zero_row",  "saturated"};
 
-at::Tensor rows_of(const at::Tensor& scales) { return scales.numel() == 1 ? scales.view(1) : scales.view({-1, 1}); }
-
 // |y - expected| as a share of what rounding may do; x^, W^ and b as above.
 testing::AssertionResult within_rounding(const at::Tensor& y, const at::Tensor& expected, const at::Tensor& values,
                                          const at::Tensor& weight, const at::Tensor& bias) {
@@ -39,7 +37,9 @@ TEST(PackedLinearGolden, StaticEqualsIntegerArithmetic) {
     for (const auto granularity : {Granularity::kPerTensor, Granularity::kPerChannel}) {
       const auto prefix = fmt::format("{}.{}.", name, name_of(granularity));
       const Scheme scheme{.type = QuantizationType::kStatic, .granularity = granularity};
-      const QuantizedWeight weight{scheme, golden[prefix + "weight_codes"], rows_of(golden[prefix + "weight_scale"])};
+      const auto scales = golden[prefix + "weight_scale"];
+      const QuantizedWeight weight{scheme, golden[prefix + "weight_codes"],
+                                   scheme.per_tensor() ? scales : scales.view({-1, 1})};
       const auto ours =
           round_to_nearest(golden[name + ".weight"], scheme, amax_scales(golden[name + ".weight"], scheme));
       EXPECT_TRUE(at::equal(ours.codes, weight.codes)) << prefix;
