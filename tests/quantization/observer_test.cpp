@@ -166,10 +166,10 @@ TEST(MseObserver, OfManyFloatsIsWithinWhatTheirRoundingMayDo) {
   }
 }
 
-TEST(MseObserver, OfZerosKeepsTheWholeRange) {
+TEST(MseObserver, OfEqualErrorsTakesTheWidestRange) {
   MseObserver observer;
-  observer.observe(at::zeros({9}), kPlace);
-  EXPECT_EQ(observer.range(), (Range{0, 0}));
+  observer.observe(at::tensor({-1e-30f, 2e-30f}), kPlace);  // far below half of the smallest step: 0 under every range
+  EXPECT_EQ(observer.range(), (Range{-1e-30f, 2e-30f}));
 }
 
 class EveryObserver : public testing::TestWithParam<ObserverKind> {
