@@ -4,6 +4,8 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "core/error.h"
 #include "kernels/float_types.h"
@@ -13,6 +15,18 @@ namespace {
 
 constexpr int64_t kCodesInWord = 8;
 constexpr int kZero = 8;  // the nibble of code 0
+
+// The eight codes of a word as bytes, the lowest nibble first in memory: nibbles are spread out, and 8 is taken off
+// each with the bytes' top bits set meanwhile, so that none borrows from its neighbour.
+uint64_t code_bytes(uint32_t word) {
+  static_assert(std::endian::native == std::endian::little, "tensors are little-endian here");
+  constexpr uint64_t kTopBits = 0x8080808080808080, kZeros = kZero * 0x0101010101010101ULL;
+  uint64_t bytes = word;
+  bytes = (bytes | bytes << 16) & 0x0000ffff0000ffff;
+  bytes = (bytes | bytes << 8) & 0x00ff00ff00ff00ff;
+  bytes = (bytes | bytes << 4) & 0x0f0f0f0f0f0f0f0f;
+  return ((bytes | kTopBits) - kZeros) ^ kTopBits;
+}
 
 int64_t words_of(int64_t columns) { return (columns + kCodesInWord - 1) / kCodesInWord; }
 
@@ -48,11 +62,16 @@ at::Tensor unpack_int4(const at::Tensor& words, int64_t columns) {
   auto* out = elements<int8_t>(codes);
   at::parallel_for(0, rows, 64, [&](int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
-      for (int64_t column = 0; column < columns; ++column) {
-        const uint32_t word = in[row * width + column / kCodesInWord];
-        out[row * columns + column] =
-            static_cast<int8_t>(static_cast<int>((word >> (4 * (column % kCodesInWord))) & 15) - kZero);
+      const auto* words_in_row = in + row * width;
+      auto* codes_in_row = out + row * columns;
+      int64_t word = 0;
+      for (; (word + 1) * kCodesInWord <= columns; ++word) {
+        const uint64_t eight = code_bytes(words_in_row[word]);
+        std::memcpy(codes_in_row + word * kCodesInWord, &eight, sizeof(eight));
       }
+      if (word == width) continue;
+      const uint64_t rest = code_bytes(words_in_row[word]);
+      std::memcpy(codes_in_row + word * kCodesInWord, &rest, static_cast<size_t>(columns - word * kCodesInWord));
     }
   });
   return codes.to(words.device());

@@ -14,13 +14,16 @@ constexpr int64_t kRows = 4;  // of the weight at a time: four independent sums 
 
 int64_t rounded_up(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 
-// Nibble i of 16 words side by side: no element has to cross a lane. Missing words have a scale of 0.
-SLM_VECTOR_CLONES void decode_words(const uint32_t* __restrict words, const float* __restrict scales,
+// `count` words, a multiple of 16, each with a scale: nibble i of 16 words side by side, so that no element has to
+// cross a lane.
+SLM_VECTOR_CLONES void decode_words(const uint32_t* __restrict words, const float* __restrict scales, int64_t count,
                                     float* __restrict values) {
-  for (int64_t nibble = 0; nibble < kNibbles; ++nibble) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const auto code = static_cast<int32_t>((words[lane] >> (4 * nibble)) & 15) - 8;
-      values[nibble * kLanes + lane] = static_cast<float>(code) * scales[lane];
+  for (int64_t word = 0; word < count; word += kLanes) {
+    for (int64_t nibble = 0; nibble < kNibbles; ++nibble) {
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const auto code = static_cast<int32_t>((words[word + lane] >> (4 * nibble)) & 15) - 8;
+        values[word * kNibbles + nibble * kLanes + lane] = static_cast<float>(code) * scales[word + lane];
+      }
     }
   }
 }
@@ -40,14 +43,19 @@ void decode_row(const CodedMatrix<uint32_t>& weight, int64_t row, float* word_sc
   for (int64_t begin = 0; begin < weight.width; begin += weight.group, ++scale) {
     std::fill_n(word_scales + begin, std::min(weight.group, weight.width - begin), *scale);
   }
-  int64_t word = 0;
-  for (; word + kLanes <= weight.width; word += kLanes) {
-    decode_words(words + word, word_scales + word, values + word * kNibbles);
-  }
-  if (word == weight.width) return;
-  std::array<uint32_t, kLanes> last{};
-  std::copy(words + word, words + weight.width, last.begin());
-  decode_words(last.data(), word_scales + word, values + word * kNibbles);
+  const int64_t whole = weight.width / kLanes * kLanes;
+  decode_words(words, word_scales, whole, values);
+  if (whole == weight.width) return;
+  std::array<uint32_t, kLanes> last{};  // words that are not there have a scale of 0
+  std::copy(words + whole, words + weight.width, last.begin());
+  decode_words(last.data(), word_scales + whole, kLanes, values + whole * kNibbles);
+}
+
+// The sum of the first 2 * kHalf lanes, in the first.
+template <int64_t kHalf>
+inline void fold(std::array<float, kLanes>& lanes) {
+  for (int64_t lane = 0; lane < kHalf; ++lane) lanes[lane] += lanes[lane + kHalf];
+  if constexpr (kHalf > 1) fold<kHalf / 2>(lanes);
 }
 
 // Sums of products of x with kRows rows of `width` values, a multiple of the lanes.
@@ -59,12 +67,10 @@ SLM_VECTOR_CLONES void dot_rows(const float* __restrict values, int64_t width, c
       for (int64_t lane = 0; lane < kLanes; ++lane) lanes[row][lane] += values[row * width + i + lane] * x[i + lane];
     }
   }
-  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (int64_t row = 0; row < kRows; ++row) {
-      for (int64_t lane = 0; lane < half; ++lane) lanes[row][lane] += lanes[row][lane + half];
-    }
+  for (int64_t row = 0; row < kRows; ++row) {
+    fold<kLanes / 2>(lanes[row]);
+    sums[row] = lanes[row][0];
   }
-  for (int64_t row = 0; row < kRows; ++row) sums[row] = lanes[row][0];
 }
 
 }  // namespace
