@@ -1,6 +1,5 @@
 #include "model/int8_kv_cache.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -16,8 +15,10 @@ constexpr int64_t kValuesAtOnce = 1 << 19;  // elements of keys that are float32
 // The values (n, 1, S, D) of codes (B, G, S, D) and scales (B, G, S) of heads `first` to `first` + n - 1, counted over
 // all rows.
 at::Tensor values_of(const at::Tensor& codes, const at::Tensor& scales, int64_t first, int64_t count) {
-  const auto some = codes.flatten(0, 1).narrow(0, first, count);  // (n, S, D)
-  return (some.to(at::kFloat) * scales.flatten(0, 1).narrow(0, first, count).unsqueeze(-1)).unsqueeze(1);
+  const int64_t seen = codes.size(2), width = codes.size(3);
+  const auto some = codes.flatten(0, 1).narrow(0, first, count).reshape({count * seen, width});
+  const auto their_scales = scales.flatten(0, 1).narrow(0, first, count).reshape({count * seen, 1});
+  return dequantize(some, their_scales, width).view({count, 1, seen, width});
 }
 
 }  // namespace
