@@ -49,7 +49,7 @@ LOADED_BY_OTHERS = {
     "W8 per channel, head in float": [W8, PER_CHANNEL, WEIGHT_ONLY, 'quantization_exclude=["lm_head"]'],
 }
 FOR_SLM_ALONE = {"W4 g48": [W4, group(48), WEIGHT_ONLY], "W4 g48, dynamic": [W4, group(48), DYNAMIC]}
-SHAPE = ["model.d_model=128", "model.d_ff=256", "model.n_heads=4", "max_steps=100"]
+SHAPE = ["model.d_model=128", "model.d_ff=256", "model.n_heads=4"]
 
 
 def our_logits(run_slm, slm, folder, ids, scratch):

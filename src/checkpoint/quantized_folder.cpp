@@ -140,7 +140,9 @@ bool is_quantized_folder(const std::filesystem::path& folder) {
 void expect_float_folder(const std::filesystem::path& folder) {
   if (!is_quantized_folder(folder)) return;
   fail(ExitCode::kData,
-       "{}: holds a quantized model ({}), which cannot be trained; name the float model that it was made from",
+       "{}: holds a quantized model ({}), which can be neither trained nor quantized again; name the float model that "
+       "it "
+       "was made from",
        folder.string(), kQuantizationMetadataFile);
 }
 

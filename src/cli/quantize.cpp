@@ -10,6 +10,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
+#include "checkpoint/quantized_folder.h"
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "config/describe.h"
@@ -61,6 +62,7 @@ TrainingConfig quantization_config(const QuantizeArguments& arguments, const fs:
 
 void run_quantize(const QuantizeArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
+  expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
   const auto config = quantization_config(arguments, checkpoint);
   const bool has_data = !arguments.data.empty() || fs::exists(checkpoint / "training_config.yaml");

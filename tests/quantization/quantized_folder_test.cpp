@@ -428,7 +428,7 @@ TEST(QuantizedFolder, CannotBeTrainedOrQuantizedAgain) {
   const auto dense = build_model(config, {});
   EXPECT_NE(message_of([&] {
               load_parameters(folder.path(), config, *dense.arena);
-            }).find("holds a quantized model (quantization_metadata.json), which cannot be trained; name the float"),
+            }).find("holds a quantized model (quantization_metadata.json), which can be neither trained nor quantized"),
             std::string::npos);
   const auto loaded = read_model_folder(folder.path());
   EXPECT_NE(message_of([&] { plan_quantization(*loaded.model, {}); }).find("is quantized already"), std::string::npos);
