@@ -141,8 +141,7 @@ void expect_float_folder(const std::filesystem::path& folder) {
   if (!is_quantized_folder(folder)) return;
   fail(ExitCode::kData,
        "{}: holds a quantized model ({}), which can be neither trained nor quantized again; name the float model that "
-       "it "
-       "was made from",
+       "it was made from",
        folder.string(), kQuantizationMetadataFile);
 }
 
