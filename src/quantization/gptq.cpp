@@ -5,8 +5,10 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/flip.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/linalg_solve_triangular.h>
 #include <ATen/ops/nonzero.h>
 #include <ATen/ops/zeros.h>
 
@@ -61,27 +63,47 @@ at::Tensor sweep(const at::Tensor& weight, const Scheme& scheme, const at::Tenso
   return codes;
 }
 
+// Calls body(first row, rows (m, K) float32 on the CPU) for some rows after others, so that copies stay small.
+template <class Body>
+void for_each_part(const at::Tensor& x, int64_t width, const Body& body) {
+  constexpr int64_t kRows = 1024;
+  const auto all = x.reshape({-1, width});
+  for (int64_t row = 0; row < all.size(0); row += kRows) {
+    body(row, all.narrow(0, row, std::min(kRows, all.size(0) - row)).to(at::kCPU, at::kFloat));
+  }
+}
+
 }  // namespace
 
 Hessian::Hessian(int64_t in_features) : sum_(at::zeros({in_features, in_features}, at::kDouble)) {}
 
 void Hessian::add(const at::Tensor& x) {
-  constexpr int64_t kRows = 1024, kColumns = 256;  // of a part: bounds the float64 copy; skips what symmetry gives
+  constexpr int64_t kColumns = 256;  // of a part: what symmetry gives is skipped
   const int64_t width = sum_.size(0);
-  const auto all = x.reshape({-1, width});
-  for (int64_t row = 0; row < all.size(0); row += kRows) {
-    const auto part = all.narrow(0, row, std::min(kRows, all.size(0) - row)).to(at::kCPU, at::kDouble);
+  for_each_part(x, width, [&](int64_t, const at::Tensor& rows) {
+    const auto part = rows.to(at::kDouble);
     for (int64_t begin = 0; begin < width; begin += kColumns) {
       const int64_t count = std::min(kColumns, width - begin), right = width - begin;
       sum_.narrow(0, begin, count)
           .narrow(1, begin, right)
           .addmm_(part.narrow(1, begin, count).t(), part.narrow(1, begin, right));
     }
-  }
+  });
   for (int64_t begin = kColumns; begin < width; begin += kColumns) {
     const int64_t count = std::min(kColumns, width - begin);
     sum_.narrow(0, begin, count).narrow(1, 0, begin).copy_(sum_.narrow(0, 0, begin).narrow(1, begin, count).t());
   }
+}
+
+void Hessian::add(const at::Tensor& x, const at::Tensor& exact) {
+  add(x);
+  const int64_t width = sum_.size(0);
+  if (!drift_.defined()) drift_ = at::zeros({width, width}, at::kFloat);
+  const auto all = exact.reshape({-1, width});
+  for_each_part(x, width, [&](int64_t first, const at::Tensor& rows) {
+    const auto difference = all.narrow(0, first, rows.size(0)).to(at::kCPU, at::kFloat) - rows;
+    drift_.addmm_(difference.t(), rows);
+  });
 }
 
 GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSettings& settings) {
@@ -100,12 +122,31 @@ GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSett
   const auto order = order_of(curvature, settings.order);
   curvature.add_(curvature.mean() * settings.damp);
   auto [factor, pivots] = pivoted_cholesky(matrix, order);
-  return {.factor = std::move(factor), .order = std::move(pivots), .dead = at::nonzero(is_dead).view(-1)};
+  return {.factor = std::move(factor),
+          .order = std::move(pivots),
+          .dead = at::nonzero(is_dead).view(-1),
+          .drift = hessian.drift()};
+}
+
+at::Tensor weight_for_inputs(const at::Tensor& weight, const GptqColumns& columns) {
+  constexpr int64_t kRows = 256;
+  SLM_CHECK(columns.drift.defined());
+  const auto result = at::empty_like(weight);
+  for (int64_t row = 0; row < weight.size(0); row += kRows) {
+    const int64_t count = std::min(kRows, weight.size(0) - row);
+    const auto rows = weight.narrow(0, row, count);  // (n, K)
+    const auto lost = rows.matmul(columns.drift).index_select(1, columns.order).to(at::kDouble);
+    const auto half = at::linalg_solve_triangular(columns.factor, lost, /*upper=*/true, /*left=*/false);
+    const auto change = at::linalg_solve_triangular(columns.factor.t(), half, /*upper=*/false, /*left=*/false);
+    result.narrow(0, row, count).copy_(rows).index_add_(1, columns.order, change.to(at::kFloat));
+  }
+  return result;
 }
 
 QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns, bool clip_by_mse) {
   SLM_CHECK(weight.dim() == 2 && weight.size(1) == columns.order.size(0));
   auto used = weight.to(at::kCPU).contiguous();
+  if (columns.drift.defined()) used = weight_for_inputs(used, columns);
   if (columns.dead.numel() != 0) used = used.index_fill(1, columns.dead, 0);
   const auto scales = (clip_by_mse ? mse_scales(used, scheme) : amax_scales(used, scheme)).contiguous();
   return {scheme, sweep(used, scheme, scales, columns).to(weight.device()), scales.to(weight.device())};

@@ -25,6 +25,12 @@ struct InputGroup {
   std::vector<const PlannedLayer*> layers;
 };
 
+// The hidden states (B, T, C) of a calibration batch before some block.
+struct Stream {
+  Decoder::Embedded now;  // after the layers as they are, quantized as far as we have come
+  at::Tensor exact;       // after the float model's layers; undefined where nobody asks
+};
+
 // What calibration learns about an input.
 struct InputStatistics {
   std::optional<AffineScale> activation;  // where static
@@ -61,7 +67,11 @@ class LayerQuantizer {
     });
     if (!settings.calibrates()) return;
     SLM_CHECK(!calibration.empty());
-    for (const auto& ids : calibration) streams_.push_back(model.decoder().embed(ids, {}));
+    if (settings.method == QuantizationMethod::kGptq) float_model_ = model.share();
+    for (const auto& ids : calibration) {
+      streams_.push_back({model.decoder().embed(ids, {}), {}});
+      if (float_model_) streams_.back().exact = streams_.back().now.x;
+    }
   }
 
   std::vector<QuantizedLayerInfo> run(const std::vector<InputGroup>& groups) {
@@ -83,45 +93,52 @@ class LayerQuantizer {
   // The streams go through all blocks before that one, which are quantized by now.
   void enter_block(const InputGroup& group) {
     for (const int64_t block = block_of(group); block_ < block; ++block_) {
-      for (auto& stream : streams_) stream.x = model_.decoder().run_block(block_, stream.x, stream.context);
+      for (auto& [now, exact] : streams_) {
+        now.x = model_.decoder().run_block(block_, now.x, now.context);
+        if (float_model_) exact = float_model_->decoder().run_block(block_, exact, now.context);
+      }
     }
   }
 
-  void listen(const std::string& input, const std::function<void(const at::Tensor&)>& hear) {
+  // What `model` gives at the place `input` of the block where the streams stand, from hidden states x before it.
+  at::Tensor input_in(Transformer& model, const std::string& input, const at::Tensor& x, ForwardContext context) const {
+    if (block_ == model.config().n_layers) return model.decoder().finish(x, context);
+    at::Tensor found;
     const Tap tap = [&](std::string_view name, const at::Tensor& value) {
-      if (name == input) hear(value);
+      if (name == input) found = value;
     };
-    for (auto stream : streams_) {
-      stream.context.tap = &tap;
-      if (block_ < model_.config().n_layers) {
-        model_.decoder().run_block(block_, stream.x, stream.context);
-      } else {
-        hear(model_.decoder().finish(stream.x, stream.context));
-      }
-    }
+    context.tap = &tap;
+    model.decoder().run_block(block_, x, context);
+    SLM_CHECK(found.defined());
+    return found;
   }
 
   // Largest |x| (K) of each channel of an input.
   at::Tensor largest_of(const std::string& input) {
     at::Tensor largest;
-    listen(input, [&](const at::Tensor& x) {
+    for (const auto& [now, exact] : streams_) {
+      const auto x = input_in(model_, input, now.x, now.context);
       const auto batch = at::amax(at::abs(x.reshape({-1, x.size(-1)})), 0).to(at::kFloat);
       largest = largest.defined() ? at::maximum(largest, batch) : batch;
-    });
+    }
     return largest;
   }
 
-  InputStatistics observe(const InputGroup& group) {
+  // `factors` (K): by what smoothing has divided the input, or undefined.
+  InputStatistics observe(const InputGroup& group, const at::Tensor& factors) {
     const bool is_static = settings_.scheme.type == QuantizationType::kStatic;
     const bool is_gptq = settings_.method == QuantizationMethod::kGptq;
     if (!is_static && !is_gptq) return {};
     const auto observer = is_static ? make_observer(settings_.observer) : nullptr;
     std::optional<Hessian> hessian;
     if (is_gptq) hessian.emplace(group.layers[0]->in_features);
-    listen(group.input, [&](const at::Tensor& x) {
+    for (const auto& [now, exact] : streams_) {
+      const auto x = input_in(model_, group.input, now.x, now.context);
       if (observer) observer->observe(x, group.input);
-      if (hessian) hessian->add(x);
-    });
+      if (!hessian) continue;
+      const auto wanted = input_in(*float_model_, group.input, exact, now.context);
+      hessian->add(x, factors.defined() ? wanted / factors : wanted);
+    }
     InputStatistics statistics;
     if (observer) {
       const auto range = observer->range();
@@ -174,7 +191,7 @@ class LayerQuantizer {
       if (layer->scheme) check_finite(dense_.at(layer->name)->weight(), layer->name);
     }
     const auto factors = smooth(group);
-    const auto statistics = observe(group);
+    const auto statistics = observe(group, factors);
     std::map<std::string, std::shared_ptr<Linear>> packed;
     for (const auto* layer : group.layers) {
       if (!layer->scheme) continue;
@@ -205,7 +222,8 @@ class LayerQuantizer {
   const QuantizationSettings& settings_;
   const std::function<void(const QuantizedLayerInfo&)>& on_layer_;
   std::map<std::string, std::shared_ptr<DenseLinear>> dense_;
-  std::vector<Decoder::Embedded> streams_;  // hidden states of the calibration batches before block block_
+  std::shared_ptr<Transformer> float_model_;  // what gptq compares with, else null
+  std::vector<Stream> streams_;               // before block block_
   int64_t block_ = 0;
   std::vector<QuantizedLayerInfo> done_;
 };

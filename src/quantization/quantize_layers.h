@@ -1,6 +1,6 @@
 // The linear layers of a model become quantized ones, in the order of the forward pass: each is calibrated on what the
 // layers before it, quantized already, give it, so that later layers make up for what earlier ones lost (Frantar et al.
-// 2022, arXiv:2210.17323, calibrate GPTQ so).
+// 2022, arXiv:2210.17323, calibrate GPTQ so; Li et al. 2025, arXiv:2504.02692, compare with the float model beside it).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,9 +15,9 @@
 namespace slm {
 
 /// Replaces every layer of `plan` that has a scheme. `calibration` holds batches of ids (B, T) int64, empty where the
-/// settings calibrate nothing; while it runs the hidden states of all batches are held once. The model's own tensors
-/// are not written to: where smoothing moves scales into a norm, the norm gets a tensor of its own. `on_layer` hears of
-/// each layer when it is done. Error (kData) naming the layer whose weight is not finite.
+/// settings calibrate nothing; while it runs the hidden states of all batches are held once, under gptq twice. The
+/// model's own tensors are not written to: where smoothing moves scales into a norm, the norm gets a tensor of its own.
+/// `on_layer` hears of each layer when it is done. Error (kData) naming the layer whose weight is not finite.
 std::vector<QuantizedLayerInfo> quantize_layers(Transformer& model, const QuantizationPlan& plan,
                                                 const QuantizationSettings& settings,
                                                 const std::vector<at::Tensor>& calibration,
