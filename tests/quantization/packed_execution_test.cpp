@@ -250,6 +250,18 @@ TEST_P(PackedExecution, LeavesTheStoredCodesAsTheyWere) {
 INSTANTIATE_TEST_SUITE_P(Schemes, PackedExecution, testing::ValuesIn(all_schemes()),
                          [](const auto& parameter) { return parameter.param.name(); });
 
+TEST(PackedExecution, TheFirstIntegerProductLetsGoOfTheStoredCodes) {
+  if (!supports_int8_linear(1)) GTEST_SKIP() << "no VNNI here";
+  const c10::InferenceMode inference;
+  const Scheme scheme{8, QuantizationType::kDynamic, Granularity::kPerChannel, 0};
+  const auto weight = at::randn({33, 72});
+  const auto quantized = round_to_nearest(weight, scheme, amax_scales(weight, scheme));
+  PackedLinear layer(quantized, {}, std::nullopt);
+  EXPECT_EQ(quantized.codes.use_count(), 2u);
+  layer.forward(at::randn({3, 72}));
+  EXPECT_EQ(quantized.codes.use_count(), 1u);
+}
+
 TEST(PackedExecution, MoreRowsThanAPanelHoldsAreMultipliedInParts) {
   const c10::InferenceMode inference;
   at::manual_seed(11);
