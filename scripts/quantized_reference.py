@@ -76,7 +76,7 @@ def gpt2_state(parameters, n_layers):
              "transformer.wpe.weight": parameters["model.embed_positions.weight"],
              "lm_head.weight": parameters.get("lm_head.weight", parameters["model.embed_tokens.weight"])}
     for kind in ("weight", "bias"):
-        turned = (lambda x: x.T) if kind == "weight" else (lambda x: x)
+        turned = torch.t if kind == "weight" else (lambda x: x)  # of a vector nothing is turned
         state[f"transformer.ln_f.{kind}"] = parameters[f"model.norm.{kind}"]
         for i in range(n_layers):
             ours, theirs = f"model.layers.{i}", f"transformer.h.{i}"
