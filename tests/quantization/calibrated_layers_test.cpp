@@ -126,6 +126,19 @@ TEST(QuantizedLayers, GptqIsNearerToTheFloatModelThanRounding) {
   }
 }
 
+// The float model beside is not smoothed: what it gives has to be divided by the same factors before it is compared.
+TEST(QuantizedLayers, GptqStaysNearTheFloatModelWhereNormsAreSmoothed) {
+  const Scheme scheme{.bits = 4, .type = QuantizationType::kDynamic};
+  std::map<QuantizationMethod, double> distance;
+  for (const auto method : {QuantizationMethod::kMse, QuantizationMethod::kGptq}) {
+    const Subject subject("gpt2_tiny");
+    subject.quantize({.scheme = scheme, .method = method, .smooth = 0.5});
+    distance[method] = distance_from_float(subject);
+  }
+  EXPECT_TRUE(distance[QuantizationMethod::kGptq] <= 0.7 * distance[QuantizationMethod::kMse])
+      << distance[QuantizationMethod::kGptq] << " and " << distance[QuantizationMethod::kMse];
+}
+
 TEST(QuantizedLayers, NameTheInputThatIsNotFiniteUnderGptq) {
   const Subject subject("llama_tiny");
   subject.model().named_parameters()["model.layers.1.input_layernorm.weight"][3] = INFINITY;
