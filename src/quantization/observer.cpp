@@ -49,14 +49,14 @@ void Observer::observe(const at::Tensor& x, std::string_view place) {
   add(x, ends);
 }
 
-std::unique_ptr<Observer> make_observer(ObserverKind kind) {
+std::unique_ptr<Observer> make_observer(ObserverKind kind, int64_t most_values) {
   switch (kind) {
     case ObserverKind::kMovingAverage:
       return std::make_unique<MovingAverageObserver>();
     case ObserverKind::kMinMax:
       return std::make_unique<MinMaxObserver>();
     case ObserverKind::kPercentile:
-      return std::make_unique<PercentileObserver>();
+      return std::make_unique<PercentileObserver>(PercentileObserver::kPercent, most_values);
     case ObserverKind::kMse:
       return std::make_unique<MseObserver>();
   }

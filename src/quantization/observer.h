@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -48,7 +49,11 @@ class Observer {
   virtual bool restore(const nlohmann::json& state) = 0;
 };
 
-std::unique_ptr<Observer> make_observer(ObserverKind kind);
+/// More values than anybody calibrates a layer's input on.
+inline constexpr int64_t kMostObserved = 10'000'000'000;
+
+/// At most `most_values` elements are going to be observed: the fewer, the fewer a percentile has to keep.
+std::unique_ptr<Observer> make_observer(ObserverKind kind, int64_t most_values = kMostObserved);
 
 /// An observer that goes on, bit for bit, where the one that wrote `state` stood. Error (kData) beginning with `origin`
 /// for what none wrote.

@@ -70,6 +70,7 @@ class LayerQuantizer {
     if (settings.method == QuantizationMethod::kGptq) float_model_ = model.share();
     for (const auto& ids : calibration) {
       streams_.push_back({model.decoder().embed(ids, {}), {}});
+      tokens_ += ids.numel();
       if (float_model_) streams_.back().exact = streams_.back().now.x;
     }
   }
@@ -129,9 +130,10 @@ class LayerQuantizer {
     const bool is_static = settings_.scheme.type == QuantizationType::kStatic;
     const bool is_gptq = settings_.method == QuantizationMethod::kGptq;
     if (!is_static && !is_gptq) return {};
-    const auto observer = is_static ? make_observer(settings_.observer) : nullptr;
+    const int64_t in_features = group.layers[0]->in_features;
+    const auto observer = is_static ? make_observer(settings_.observer, tokens_ * in_features) : nullptr;
     std::optional<Hessian> hessian;
-    if (is_gptq) hessian.emplace(group.layers[0]->in_features);
+    if (is_gptq) hessian.emplace(in_features);
     for (const auto& [now, exact] : streams_) {
       const auto x = input_in(model_, group.input, now.x, now.context);
       if (observer) observer->observe(x, group.input);
@@ -224,6 +226,7 @@ class LayerQuantizer {
   std::map<std::string, std::shared_ptr<DenseLinear>> dense_;
   std::shared_ptr<Transformer> float_model_;  // what gptq compares with, else null
   std::vector<Stream> streams_;               // before block block_
+  int64_t tokens_ = 0;                        // of all of them
   int64_t block_ = 0;
   std::vector<QuantizedLayerInfo> done_;
 };

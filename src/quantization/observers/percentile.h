@@ -32,14 +32,13 @@ class SmallestValues {
 /// neighbours: bit for bit torch.quantile(x, q) of all batches together in float64.
 ///
 /// A quantile of n values stands q (n - 1) places from its end. How many will come is not known, and an end may keep
-/// all its values from the first batch; so the observer says beforehand how many there may be, N, and keeps
-/// q (N - 1) + 3 at each end, whatever comes: 1,000,003 of 10^10 values (two lists of up to 8 MB).
+/// all its values from the first batch; so the observer is told beforehand how many there may be, N, and keeps
+/// q (N - 1) + 3 at each end, whatever comes: 10,003 of 10^8 values (two lists of up to 80 kB), 1,000,003 of 10^10.
 class PercentileObserver final : public Observer {
  public:
   static constexpr double kPercent = 99.99;
-  static constexpr int64_t kMostValues = 10'000'000'000;
 
-  explicit PercentileObserver(double percent = kPercent, int64_t most_values = kMostValues);
+  explicit PercentileObserver(double percent = kPercent, int64_t most_values = kMostObserved);
 
   ObserverKind kind() const override { return ObserverKind::kPercentile; }
   Range range() const override;
