@@ -64,7 +64,7 @@ class KeyReader {
     names_.push_back(key);
     const auto value = given_.find(key);
     if (value == given_.end()) return;
-    const auto node = parse_yaml(value->second, origin_, /*has_lines=*/false, problems_);
+    const auto node = parse_yaml(value->second, origin_ + ": " + key, /*has_lines=*/false, problems_);
     if (!node) {
       sound_ = false;
     } else if (const auto wrong = decode(*node, constraint, member)) {

@@ -47,9 +47,8 @@ std::vector<Fact> facts_of(const Inspection& inspection) {
     const auto more = quality.parent_loss ? fmt::format("{:+.4f} to its parent", quality.loss - *quality.parent_loss)
                                           : std::string("nats per token");
     facts.push_back({"Loss", fmt::format("{:.4f}", quality.loss), more});
-    facts.push_back({"KL divergence", fmt::format("{:.5f}", quality.kl_divergence), "nats per token"});
-    facts.push_back({"Top-1 agreement", fmt::format("{:.2f} %", 100 * quality.top1_agreement),
-                     "of " + short_number(static_cast<double>(quality.tokens), 3) + " tokens"});
+    facts.push_back({"KL divergence", fmt::format("{:.5f}", quality.kl_divergence),
+                     fmt::format("nats per token; top-1 agreement {:.2f} %", 100 * quality.top1_agreement)});
   }
   return facts;
 }

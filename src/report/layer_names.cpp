@@ -49,7 +49,9 @@ std::vector<std::string> select_layers(const std::vector<std::string>& names, co
   std::vector<std::string> found;
   const bool is_glob = pattern.find_first_of("*?") != std::string::npos;
   for (const auto& name : names) {
-    if (is_glob ? glob_matches(pattern, name) : ends_at_dot(name, pattern)) found.push_back(name);
+    const bool is_meant = is_glob ? glob_matches(pattern, name) || glob_matches(pattern, short_layer_name(name))
+                                  : ends_at_dot(name, pattern);
+    if (is_meant) found.push_back(name);
   }
   if (found.size() == 1 || (is_glob && !found.empty())) return found;
   if (found.empty()) {

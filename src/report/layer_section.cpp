@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/numbers.h"
 #include "report/bars.h"
 #include "report/elements.h"
@@ -124,23 +126,26 @@ std::string outlier_channels(const LayerReport& layer) {
 
 // A cell holds the weight, below it its code and the code's value.
 std::string corner_table(const LayerReport& layer) {
+  constexpr int64_t kMostColumns = 8;
   const auto& corner = layer.corner;
   std::vector<std::string> heads;
-  for (int64_t c = 0; c < corner.columns; ++c) heads.push_back(fmt::format("input {}", c));
+  const auto columns = std::min(corner.columns, kMostColumns);
+  for (int64_t c = 0; c < columns; ++c) heads.push_back(fmt::format("input {}", c));
   std::vector<Row> rows;
   for (int64_t r = 0; r < corner.rows; ++r) {
     rows.push_back({fmt::format("row {}", r), {}});
-    for (int64_t c = 0; c < corner.columns; ++c) {
+    for (int64_t c = 0; c < columns; ++c) {
       const auto at = static_cast<size_t>(r * corner.columns + c);
       const auto value = corner.values.empty() ? "" : fmt::format("{:.5f}", corner.values[at]);
-      const auto code = corner.codes.empty() ? "" : fmt::format("code {}", corner.codes[at]);
+      const auto code = corner.codes.empty() ? "" : fmt::format("{}", corner.codes[at]);
       rows.back().cells.push_back(corner.weights.empty()
                                       ? Cell{value, code}
                                       : Cell{fmt::format("{:.5f}", corner.weights[at]),
                                              code.empty() ? "" : fmt::format("{} \u2192 {}", code, value)});
     }
   }
-  return titled("The first rows and columns", "<div class=\"corner\">" + number_table(heads, rows) + "</div>");
+  return titled(corner.codes.empty() ? "The first weights" : "The first weights, their codes and values",
+                "<div class=\"corner\">" + number_table(heads, rows) + "</div>");
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kBarBeside = 32;  // letters beside a bar
 
-std::string fact(const char* name, const std::string& text) { return fmt::format("  {:<11}{}\n", name, text); }
+std::string fact(const char* name, const std::string& text) { return fmt::format("  {:<13}{}\n", name, text); }
 
 std::string heading(const std::string& title, const TextStyle& style) {
   return fmt::format("\n{}\n", style.strong(title));

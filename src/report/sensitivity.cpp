@@ -54,7 +54,8 @@ std::vector<std::string> layers_to_exclude(const std::vector<SensitivityEntry>& 
 }
 
 std::string sensitivity_text(const Sensitivity& sensitivity, const TextStyle& style) {
-  constexpr int kBarRoom = 66;
+  constexpr int kBarBeside = 86, kShortestBar = 8;
+  const int bar_width = style.width - kBarBeside;
   double sum = 0;
   for (const auto& entry : sensitivity.entries) sum += entry.kl_divergence;
   TextTable table({{.head = "layer", .to_the_left = true},
@@ -70,7 +71,7 @@ std::string sensitivity_text(const Sensitivity& sensitivity, const TextStyle& st
     table.add({names_of(entry), fmt::format("{:+.5f}", entry.loss_increase), fmt::format("{:.6f}", entry.kl_divergence),
                fmt::format("{:.1f} %", 100 * share), byte_size(entry.bytes_saved),
                fmt::format("{:.2f} %", 100 * entry.top1_agreement),
-               text_bar(of_largest, std::max(1, style.width - kBarRoom - 20), {.width = style.width})});
+               bar_width < kShortestBar ? "" : text_bar(of_largest, bar_width, {.width = style.width})});
   }
   std::string text =
       fmt::format("{}\n{}, method {}; loss {:.5f} over {} tokens\n\n", style.strong(sensitivity.checkpoint),

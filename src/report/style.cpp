@@ -91,7 +91,10 @@ td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 td small { display: block; }
 .card.tall { max-height: 80vh; overflow: auto; }
 .tall thead th { position: sticky; top: 0; background: var(--card); box-shadow: 0 1px var(--rule); z-index: 1; }
+.tall tbody th { position: sticky; left: 0; background: var(--card); box-shadow: 1px 0 var(--rule); }
 .tall table { width: 100%; }
+.tall th, .tall td { padding: 6px 9px; }
+.tall .numbers thead th + th { white-space: normal; vertical-align: bottom; }
 a { color: var(--s1); text-decoration: none; }
 a:hover { text-decoration: underline; }
 :focus-visible { outline: 2px solid var(--s1); outline-offset: 2px; }
@@ -104,6 +107,8 @@ summary { padding: 10px 16px; cursor: pointer; font-weight: 600; }
 summary small { margin-left: 8px; }
 details > .inside { padding: 4px 16px 18px; border-top: 1px solid var(--rule); }
 .inside figure, .inside .card { background: var(--page); }
+.inside .charts { grid-template-columns: repeat(auto-fit, minmax(270px, 1fr)); }
+.inside .charts figure { grid-column: auto; }
 .inside .side { display: flex; flex-wrap: wrap; gap: 0 28px; align-items: flex-start; }
 .inside h3 { margin: 18px 0 8px; }
 .inside .charts h3 { margin: 0; }

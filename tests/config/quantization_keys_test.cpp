@@ -19,7 +19,7 @@ std::string message(const std::string& text) {
 }
 
 TEST(QuantizationKeys, AreThoseOfAConfigWithoutThePrefix) {
-  const auto q = read("bits=4,granularity=per_group,group_size=32,method=mse,exclude=[lm_head,*.down_proj]");
+  const auto q = read("bits=4,granularity=per_group,group_size=32,method=mse,exclude=[lm_head,'*.down_proj']");
   EXPECT_EQ(q.bits, 4);
   EXPECT_EQ(q.granularity, "per_group");
   EXPECT_EQ(q.group_size, 32);
@@ -36,6 +36,7 @@ TEST(QuantizationKeys, GranularityFollowsFromTheBits) {
 
 TEST(QuantizationKeys, WhatIsWrongIsSaidAllAtOnceWithTheNearestKey) {
   EXPECT_EQ(message("bitz=4"), "--as: bitz: unknown key; did you mean bits?");
+  EXPECT_EQ(message("exclude=*.down_proj"), "--as: exclude: not valid YAML: the referenced anchor is not defined");
   EXPECT_EQ(message("bits=5"), "--as: bits: found '5', expected one of 8, 4");
   EXPECT_EQ(message("bits"), "--as: found 'bits', expected key=value");
   EXPECT_EQ(message("bits=4,bits=8"), "--as: bits: given twice");

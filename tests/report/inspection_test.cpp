@@ -187,7 +187,7 @@ TEST(InspectionPage, IsWellFormedAndHoldsEveryLayerAndChart) {
                            "Worst rows (outputs)",
                            "Outlier channels (1 of 4096)",
                            "Outlier scales",
-                           "code -7",
+                           "-7 \u2192 -0.70000",
                            "quantization_exclude: lm_head",
                            "3 of 15 unused"}) {
     const bool absent = std::string(part) == "-7: 0";  // a code that is not used has no bar
@@ -218,6 +218,7 @@ TEST(LayerNames, AGlobANameOrTheEndOfASingleNameChooses) {
   EXPECT_EQ(select("lm_head"), Names{names[3]});
   EXPECT_EQ(select("*q_proj"), (Names{names[0], names[1]}));
   EXPECT_EQ(select("model.layers.?.*"), (Names{names[0], names[2]}));
+  EXPECT_EQ(select("1.*"), (Names{names[0], names[2]}));
   for (const auto& name : names) EXPECT_EQ(select(short_layer_name(name)), Names{name});
   EXPECT_EQ(message_of([&] { select("q_proj"); }),
             "--layer: \"q_proj\" is the end of 2 names, from model.layers.1.self_attn.q_proj to "
