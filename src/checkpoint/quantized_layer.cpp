@@ -35,14 +35,14 @@ class LayerReader {
   at::Tensor codes() {
     const auto name = codes_name(info_);
     if (info_.scheme.bits == 4) return packed_codes(name);
-    const auto codes = read(name, {DType::kI8, {info_.out_features, info_.in_features}});
+    auto codes = read(name, {DType::kI8, {info_.out_features, info_.in_features}});
     check_codes(name, codes);
     return codes;
   }
 
   at::Tensor scales() {
     const auto name = scales_name(info_);
-    const auto scales = read(name, {DType::kF32, scales_shape()});
+    auto scales = read(name, {DType::kF32, scales_shape()});
     const auto matrix = scales.view({scales.size(0), -1});
     const auto wrong = at::nonzero(at::isfinite(matrix).logical_and(matrix > 0).logical_not());
     if (wrong.size(0) > 0) {
@@ -103,7 +103,7 @@ class LayerReader {
     const int64_t width = (info_.in_features + kCodesInWord - 1) / kCodesInWord;
     const auto words = read(name, {DType::kI32, {info_.out_features, width}});
     const auto codes = unpack_int4(words, width * kCodesInWord);
-    const auto used = codes.narrow(1, 0, info_.in_features).contiguous();
+    auto used = codes.narrow(1, 0, info_.in_features).contiguous();
     check_codes(name, used);
     const int64_t padding = width * kCodesInWord - info_.in_features;
     const auto rest = at::nonzero(codes.narrow(1, info_.in_features, padding) != -8);  // the nibble 0
