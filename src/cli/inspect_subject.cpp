@@ -140,7 +140,8 @@ Inspection inspect_checkpoint(Subject& subject, const InspectArguments& argument
   auto inspection = inspect_quantized(model, metadata, parent.model.get(), wanted);
   if (!arguments.data.empty()) {
     subject.text = std::make_unique<CheckpointText>(subject.path, subject.loaded, arguments.data);
-    measure(*subject.text, arguments.batches.value_or(kUsualBatches), *parent.model, model, metadata.smooth == 0, inspection);
+    measure(*subject.text, arguments.batches.value_or(kUsualBatches), *parent.model, model, metadata.smooth == 0,
+            inspection);
   }
   return inspection;
 }
@@ -172,14 +173,15 @@ Sensitivity sensitivity_of(Subject& subject, const InspectArguments& arguments) 
   const auto settings = settings_of(*subject.as);
   const auto calibration = calibration_of(subject, settings);
   LiveLine line;
-  auto sensitivity = measure_sensitivity({.model = *subject.loaded.model,
-                                          .settings = settings,
-                                          .calibration = calibration,
-                                          .tokens = subject.text->validation(),
-                                          .sequence_length = subject.text->window(),
-                                          .evaluation = subject.text->first_batches(arguments.batches.value_or(kUsualBatches)),
-                                          .by_input = arguments.by_input},
-                                         [&](double share) { line.show(fmt::format("{:3.0f} %", 100 * share)); });
+  auto sensitivity =
+      measure_sensitivity({.model = *subject.loaded.model,
+                           .settings = settings,
+                           .calibration = calibration,
+                           .tokens = subject.text->validation(),
+                           .sequence_length = subject.text->window(),
+                           .evaluation = subject.text->first_batches(arguments.batches.value_or(kUsualBatches)),
+                           .by_input = arguments.by_input},
+                          [&](double share) { line.show(fmt::format("{:3.0f} %", 100 * share)); });
   line.clear();
   sensitivity.checkpoint = arguments.checkpoint;
   return sensitivity;

@@ -49,9 +49,11 @@ std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
 TrainingConfig quantization_config(const QuantizeArguments& arguments, const fs::path& checkpoint) {
   const auto path = checkpoint / "training_config.yaml";
   const auto overrides = overrides_of(arguments);
-  auto config = fs::exists(path) ? load_training_config(path, overrides)
-                                 : parse_training_config("output_dir: .\ninit_from: .\nmax_steps: 1\nwarmup_steps: 0\ndata:\n  train: none\n",
-                                                         checkpoint.string(), overrides);
+  auto config =
+      fs::exists(path)
+          ? load_training_config(path, overrides)
+          : parse_training_config("output_dir: .\ninit_from: .\nmax_steps: 1\nwarmup_steps: 0\ndata:\n  train: none\n",
+                                  checkpoint.string(), overrides);
   config.init_from.reset();
   config.model = model_config(read_model_config(checkpoint));
   if (!arguments.data.empty()) config.data = text_data(arguments.data, checkpoint);

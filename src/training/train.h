@@ -11,7 +11,8 @@ namespace slm {
 /// Tells the log what the run will do: config, model, steps, device, memory.
 void describe_run(const TrainingSetup& setup);
 
-/// Sets up, writes the run's files, trains, and quantizes the result where the config says so. `config_text` is what the person wrote, for the run's config.yaml.
+/// Sets up, writes the run's files, trains, and quantizes the result where the config says so. `config_text` is what
+/// the person wrote, for the run's config.yaml.
 TrainingOutcome train(const TrainingConfig& config, const std::string& config_text);
 
 }  // namespace slm

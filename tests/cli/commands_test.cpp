@@ -23,8 +23,8 @@ TEST(Commands, VersionNamesCompilerAndLibTorch) {
 }
 
 TEST(Commands, EveryHelpEndsWithExamples) {
-  for (const char* command :
-       {"train", "evaluate", "generate", "chat", "prepare", "tokenize", "inspect", "logits", "verify", "config", "doctor"}) {
+  for (const char* command : {"train", "evaluate", "generate", "chat", "prepare", "tokenize", "inspect", "logits",
+                              "verify", "config", "doctor"}) {
     const auto result = run_slm({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     const auto examples = result.out.find("Examples:\n  slm " + std::string(command));

@@ -156,9 +156,10 @@ TEST(BpeTokenizer, APieceThatIsATokenStaysWholeOnlyWhereMergesLeadToItOrAreIgnor
 
 TEST(BpeTokenizer, AByteThatTheVocabularyLacksIsAnErrorWithItsPlace) {
   const auto tokenizer = load(bare({"a", "b", "\xC4\x8A"}, Json::array()));  // the last one is the line feed
-  EXPECT_EQ(message_of([&] { tokenizer->encode("ab\nbcb", "x.txt"); }),
-            "x.txt:2:2: byte 0x63 (number 4) is not in the tokenizer's vocabulary, which lacks some bytes; remove it or "
-            "use a tokenizer with all 256");
+  EXPECT_EQ(
+      message_of([&] { tokenizer->encode("ab\nbcb", "x.txt"); }),
+      "x.txt:2:2: byte 0x63 (number 4) is not in the tokenizer's vocabulary, which lacks some bytes; remove it or "
+      "use a tokenizer with all 256");
 }
 
 TEST(BpeTokenizer, AnIdOutsideTheVocabularyIsAnError) {

@@ -31,7 +31,9 @@ TEST_P(HuggingFaceGolden, LogitsAndHiddenStatesMatch) {
   const auto expected = golden();
   const auto loaded = load();
   std::map<std::string, at::Tensor> seen;
-  const Tap tap = [&](std::string_view name, const at::Tensor& value) { if (!name.ends_with(".input")) seen.emplace(name, value); };
+  const Tap tap = [&](std::string_view name, const at::Tensor& value) {
+    if (!name.ends_with(".input")) seen.emplace(name, value);
+  };
   const auto logits = loaded.model->logits(expected["input_ids"], &tap);
   EXPECT_TRUE(close(logits, expected["logits"], 3e-5));
   EXPECT_TRUE(close(logits, expected["f64.logits"], 3e-5));
