@@ -110,6 +110,8 @@ details > .inside { padding: 4px 16px 18px; border-top: 1px solid var(--rule); }
 .inside .charts { grid-template-columns: repeat(auto-fit, minmax(270px, 1fr)); }
 .inside .charts figure { grid-column: auto; }
 .inside .side { display: flex; flex-wrap: wrap; gap: 0 28px; align-items: flex-start; }
+.side > div { min-width: 0; max-width: 100%; }
+.side td small { white-space: normal; }
 .inside h3 { margin: 18px 0 8px; }
 .inside .charts h3 { margin: 0; }
 .corner td { font-size: 13px; line-height: 1.35; padding: 5px 10px; }
