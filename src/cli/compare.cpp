@@ -1,9 +1,11 @@
 // `slm compare`: two checkpoints over the same tokens.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -71,14 +73,14 @@ double seconds_of(const std::function<void()>& work) {
 
 // The fastest of some passes, the two sides in turn, so that both meet the machine in the same moods.
 void time_sides(Side& first, Side& second, const TokenStream& tokens, int64_t length, int64_t batch_size) {
+  const auto token_bytes = token_byte_counts(*first.loaded.tokenizer);
   const EvaluationSettings one_batch{.batch_size = batch_size, .max_batches = 1};
   const int64_t windows = std::min(batch_size, EvaluationWindows(tokens.size(), length).size());
   const int64_t count = std::min(kWrittenTokens, length / 2);
   for (int pass = 0; pass < kTimedPasses; ++pass) {
     for (Side* side : {&first, &second}) {
       auto& model = *side->loaded.model;
-      const double reading =
-          seconds_of([&] { evaluate(model, tokens, token_byte_counts(*side->loaded.tokenizer), length, one_batch); });
+      const double reading = seconds_of([&] { evaluate(model, tokens, token_bytes, length, one_batch); });
       const std::vector<std::vector<int32_t>> prompt{{0}};
       const double writing = seconds_of([&] {
         generate_tokens(model, prompt, {.count = count, .sampling = {.temperature = 0}},

@@ -82,8 +82,9 @@ std::vector<std::string> linear_names(Transformer& model) {
 
 Inspection inspect_float(Transformer& model, const LayerFilter& wanted) {
   auto inspection = common(model);
+  const auto weights = dense_weights(model);
   for (const auto& name : linear_names(model)) {
-    if (wanted(name)) inspection.layers.push_back(report_float_layer(name, dense_weights(model).at(name)));
+    if (wanted(name)) inspection.layers.push_back(report_float_layer(name, weights.at(name)));
   }
   return inspection;
 }
