@@ -37,6 +37,8 @@ block(PROPAGATE SLM_LIBTORCH_FOLDER SLM_NVIDIA_FOLDER)
   target_include_directories(slm::libtorch INTERFACE "${CMAKE_BINARY_DIR}/include_first" "${torch}/include"
                              "${torch}/include/torch/csrc/api/include")
   target_link_libraries(slm::libtorch INTERFACE "${torch}/lib/libtorch_cpu.so" "${torch}/lib/libc10.so" "${gomp}")
+  # Without it at::parallel_for is a plain loop, and nothing says so. Compiled only: linked is the runtime above.
+  target_compile_options(slm::libtorch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>")
   target_link_options(slm::libtorch INTERFACE "-Wl,-rpath-link,${nvidia}/cu13/lib")
   if(SLM_CUDA)
     # Nothing names a symbol of libtorch_cuda: its operators announce themselves when it is loaded.

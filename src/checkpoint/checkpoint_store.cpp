@@ -53,7 +53,7 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
   const auto& staging = transaction.staging();
   write_model_folder(staging, state.config, state.arena, state.tokenizer);
   save_tensors(staging / "optimizer.safetensors", state.optimizer);
-  write_text(staging / "trainer_state.json", state.trainer.dump(2) + "\n");
+  write_text(staging / kTrainerStateFile, state.trainer.dump(2) + "\n");
   write_text(staging / "training_config.yaml", state.training_config);
   const auto parent = existing.empty() ? std::nullopt : std::optional(existing[0].filename().string());
   transaction.commit({.kind = "checkpoint", .step = step, .run_id = run_id_, .parent = parent});
@@ -136,7 +136,7 @@ void verify_or_warn(const fs::path& folder) {
     verify_folder(folder);
     return;
   }
-  for (const char* ours : {"trainer_state.json", kQuantizationMetadataFile}) {
+  for (const char* ours : {kTrainerStateFile, kQuantizationMetadataFile}) {
     if (fs::exists(folder / ours)) {
       fail(ExitCode::kData,
            "{}: holds {} but no manifest.json, so it was never completely saved; use another checkpoint",

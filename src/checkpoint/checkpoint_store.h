@@ -16,6 +16,9 @@
 
 namespace slm {
 
+/// How far the run has come that saved a checkpoint.
+inline constexpr const char* kTrainerStateFile = "trainer_state.json";
+
 /// All that the next step depends on.
 struct RunState {
   const TransformerConfig& config;

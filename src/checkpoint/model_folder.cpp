@@ -107,7 +107,7 @@ void write_model_folder(const std::filesystem::path& folder, const TransformerCo
 TransformerConfig read_model_config(const std::filesystem::path& folder) {
   const auto path = folder / "config.json";
   auto json = parse_json(read_file(path), path.string());
-  // What it tells other programs, quantization_metadata.json tells slm.
+  // What it tells other programs, quantization_metadata.json tells slm; read_quantized_folder compares the two.
   if (json.is_object() && is_quantized_folder(folder)) json.erase("quantization_config");
   return read_config_json(json, path.string());
 }

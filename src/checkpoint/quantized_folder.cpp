@@ -12,6 +12,7 @@
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "core/log.h"
 #include "model/hugging_face/config_json.h"
 #include "quantization/execution_summary.h"
@@ -114,6 +115,20 @@ void check_coverage(const std::string& path, const QuantizationMetadata& metadat
   }
 }
 
+// What config.json tells other programs of the codes must be what the metadata tells slm.
+void check_quantization_config(const std::filesystem::path& folder, const TransformerConfig& config,
+                               const QuantizationMetadata& metadata) {
+  const auto path = folder / "config.json";
+  const nlohmann::json document = parse_json(read_file(path), path.string());
+  const nlohmann::json found = document.value("quantization_config", nlohmann::json()),
+                       expected = compressed_tensors_config(config, metadata).json;
+  if (found == expected) return;
+  const auto at = nlohmann::json::json_pointer(nlohmann::json::diff(found, expected)[0].at("path"));
+  const auto value_at = [&](const nlohmann::json& json) { return json.contains(at) ? json[at].dump() : "nothing"; };
+  fail(ExitCode::kData, "{}: quantization_config: found {} at '{}', but by {} expected {}", path.string(),
+       value_at(found), at.to_string(), kQuantizationMetadataFile, value_at(expected));
+}
+
 // The float parameters and the packed layers.
 StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata) {
   StateDict tensors;
@@ -176,6 +191,7 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   loaded.model->fuse_projections();
   load_float_tensors(files, *loaded.arena, replacer.tensors());
   check_coverage(path.string(), *loaded.quantization, *loaded.arena);
+  check_quantization_config(folder, loaded.model->config(), *loaded.quantization);
   log_info("{}: {}", folder.string(), summarize_execution(*loaded.model));
   return loaded;
 }

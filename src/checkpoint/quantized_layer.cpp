@@ -15,7 +15,6 @@ namespace slm {
 namespace {
 
 constexpr int kZeroPointShift = 128;  // compressed-tensors' codes are [-128, 127]
-constexpr int64_t kCodesInWord = 8;
 
 std::string shape_name(const QuantizedLayerInfo& info) { return info.name + ".weight_shape"; }
 std::string input_scale_name(const QuantizedLayerInfo& info) { return info.name + ".input_scale"; }
@@ -42,7 +41,7 @@ class LayerReader {
 
   at::Tensor scales() {
     const auto name = scales_name(info_);
-    auto scales = read(name, {DType::kF32, scales_shape()});
+    auto scales = read(name, {DType::kF32, info_.scheme.scales_shape(info_.out_features, info_.in_features)});
     const auto matrix = scales.view({scales.size(0), -1});
     const auto wrong = at::nonzero(at::isfinite(matrix).logical_and(matrix > 0).logical_not());
     if (wrong.size(0) > 0) {
@@ -87,12 +86,6 @@ class LayerReader {
     return load_tensor(*file, *info);
   }
 
-  std::vector<int64_t> scales_shape() const {
-    if (info_.scheme.per_tensor()) return {1};
-    const int64_t run = info_.scheme.run_length(info_.in_features);
-    return {info_.out_features, (info_.in_features + run - 1) / run};
-  }
-
   at::Tensor packed_codes(const std::string& name) {
     const auto shape = read(shape_name(info_), {DType::kI64, {2}});
     const std::vector<int64_t> found{shape[0].item<int64_t>(), shape[1].item<int64_t>()};
@@ -100,12 +93,12 @@ class LayerReader {
       refuse(shape_name(info_), "found {}, but {} says {}", found, kQuantizationMetadataFile,
              std::vector<int64_t>{info_.out_features, info_.in_features});
     }
-    const int64_t width = (info_.in_features + kCodesInWord - 1) / kCodesInWord;
+    const int64_t width = int4_words(info_.in_features), padded = width * 8;
     const auto words = read(name, {DType::kI32, {info_.out_features, width}});
-    const auto codes = unpack_int4(words, width * kCodesInWord);
+    const auto codes = unpack_int4(words, padded);
     auto used = codes.narrow(1, 0, info_.in_features).contiguous();
     check_codes(name, used);
-    const int64_t padding = width * kCodesInWord - info_.in_features;
+    const int64_t padding = padded - info_.in_features;
     const auto rest = at::nonzero(codes.narrow(1, info_.in_features, padding) != -8);  // the nibble 0
     if (rest.size(0) > 0) refuse(name, "the padding of row {} is not 0", rest[0][0].item<int64_t>());
     return used;

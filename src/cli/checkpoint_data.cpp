@@ -5,11 +5,15 @@
 
 #include <system_error>
 
+#include "checkpoint/model_folder.h"
 #include "config/load.h"
+#include "config/resolve.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "data/chat/chat_template.h"
 #include "data/chat/questions.h"
 #include "data/stories/stories.h"
+#include "training/builders.h"
 
 namespace slm::cli {
 
@@ -28,10 +32,12 @@ DataConfig text_data(const std::string& file, const std::filesystem::path& check
 
 namespace {
 
+constexpr const char* kRunConfigFile = "training_config.yaml";
+
 // The data that the checkpoint's run was trained on.
-DataConfig config_of_run(const std::filesystem::path& checkpoint) {
-  const auto path = checkpoint / "training_config.yaml";
-  if (!std::filesystem::exists(path)) {
+DataConfig data_of_run(const std::filesystem::path& checkpoint) {
+  const auto path = checkpoint / kRunConfigFile;
+  if (!is_of_run(checkpoint)) {
     fail(ExitCode::kUsage, "{}: was not trained by slm, so it names no validation text; give one with --data",
          checkpoint.string());
   }
@@ -42,11 +48,31 @@ DataConfig config_of_run(const std::filesystem::path& checkpoint) {
 
 }  // namespace
 
+bool is_of_run(const std::filesystem::path& checkpoint) { return std::filesystem::exists(checkpoint / kRunConfigFile); }
+
+TrainingConfig checkpoint_config(const std::filesystem::path& checkpoint, const std::vector<std::string>& overrides,
+                                 const std::string& file) {
+  constexpr const char* kDefaults = "output_dir: .\ninit_from: .\nmax_steps: 1\nwarmup_steps: 0\ndata: {train: none}\n";
+  auto config = is_of_run(checkpoint) ? load_training_config(checkpoint / kRunConfigFile, overrides)
+                                      : parse_training_config(kDefaults, checkpoint.string(), overrides);
+  config.init_from.reset();
+  config.model = model_config(read_model_config(checkpoint));
+  if (!file.empty()) config.data = text_data(file, checkpoint);
+  const auto tokenizer = checkpoint / "tokenizer.json";
+  if (std::filesystem::exists(tokenizer)) config.data.tokenizer = tokenizer.string();
+  resolve_defaults(config);
+  return config;
+}
+
 DataConfig evaluation_data(const std::string& file, const std::filesystem::path& checkpoint) {
-  if (file.empty()) return config_of_run(checkpoint);
+  if (file.empty()) return data_of_run(checkpoint);
   auto data = text_data(file, checkpoint);
   if (file != stories::kName && file != questions::kName) data.validation_fraction = 0;
   return data;
+}
+
+void refuse_new_tokens(const PreparedData& data, const Tokenizer& tokenizer, const std::filesystem::path& checkpoint) {
+  if (data.tokenizer->vocab_size() > tokenizer.vocab_size()) need_chat_tokens(tokenizer, checkpoint.string());
 }
 
 const TokenStream& evaluation_tokens(const PreparedData& data) {

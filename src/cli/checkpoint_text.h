@@ -1,8 +1,6 @@
 // A text as a checkpoint reads it, ready to measure and to calibrate on.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,6 +10,7 @@
 #include "config/training_config.h"
 #include "data/prepare.h"
 #include "evaluation/scored_batches.h"
+#include "model/token_batch.h"
 
 namespace slm::cli {
 
@@ -29,7 +28,7 @@ class CheckpointText {
   int64_t window() const { return *config_.model.max_sequence_length; }
   /// The first `batches` batches of the validation text.
   EvaluationSettings first_batches(int64_t batches) const;
-  std::vector<at::Tensor> ids_of_first_batches(int64_t batches) const;  // (B, T) each
+  std::vector<TokenBatch> token_batches(int64_t batches) const;
 
  private:
   ScratchFolder folder_;

@@ -38,18 +38,22 @@ struct CompareArguments {
   bool json = false;
 };
 
+// Tokens a second in each timed pass.
+using Rates = std::vector<double>;
+
 // One of the two.
 struct Side {
   fs::path folder;
   LoadedModel loaded = {};
-  int64_t bytes = 0;                     // of its tensor files
-  double read_rate = 0, write_rate = 0;  // tokens a second: a whole window at once, one token after the other
+  int64_t bytes = 0;                        // of its tensor files
+  Rates read_rates = {}, write_rates = {};  // a whole window at once, one token after the other
   std::vector<ProbeScore> probes = {};
+  Divergence int8_cache = {};  // from the model as it is to itself with an int8 KV cache
 };
 
-constexpr int64_t kPlaceBatches = 4;    // that errors between the layers are measured on
+constexpr int64_t kSomeBatches = 4;     // that errors between the layers and of the cache are measured on
 constexpr int64_t kWrittenTokens = 64;  // that decoding is timed on, if the window holds as many
-constexpr int kTimedPasses = 3;
+constexpr int kTimedPasses = 5;         // an odd number, so that one of them is the median
 
 Side load_side(const std::string& path, at::Device device) {
   Side side{.folder = find_checkpoint(path)};
@@ -71,7 +75,7 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// The fastest of some passes, the two sides in turn, so that both meet the machine in the same moods.
+// The two sides in turn, so that both meet the machine in the same moods.
 void time_sides(Side& first, Side& second, const TokenStream& tokens, int64_t length, int64_t batch_size) {
   const auto token_bytes = token_byte_counts(*first.loaded.tokenizer);
   const EvaluationSettings one_batch{.batch_size = batch_size, .max_batches = 1};
@@ -86,10 +90,21 @@ void time_sides(Side& first, Side& second, const TokenStream& tokens, int64_t le
         generate_tokens(model, prompt, {.count = count, .sampling = {.temperature = 0}},
                         [](size_t, int32_t) { return true; });
       });
-      side->read_rate = std::max(side->read_rate, static_cast<double>(windows * length) / reading);
-      side->write_rate = std::max(side->write_rate, static_cast<double>(count) / writing);
+      side->read_rates.push_back(static_cast<double>(windows * length) / reading);
+      side->write_rates.push_back(static_cast<double>(count) / writing);
     }
   }
+  for (Side* side : {&first, &second}) {
+    std::ranges::sort(side->read_rates);
+    std::ranges::sort(side->write_rates);
+  }
+}
+
+double median(const Rates& sorted) { return sorted[sorted.size() / 2]; }
+
+// "1200-1350": the slowest pass and the fastest.
+std::string span(const Rates& sorted, int digits) {
+  return fmt::format("{:.{}f}-{:.{}f}", sorted.front(), digits, sorted.back(), digits);
 }
 
 void print_text(const Side& first, const Side& second, const Divergence& result,
@@ -101,20 +116,33 @@ void print_text(const Side& first, const Side& second, const Divergence& result,
   row("loss, nats per token", result.loss_first, result.loss_second, 6);
   row("perplexity", std::exp(result.loss_first), std::exp(result.loss_second), 4);
   row("tensor files, bytes", static_cast<double>(first.bytes), static_cast<double>(second.bytes), 0);
-  row("reading, tokens/s", first.read_rate, second.read_rate, 0);
-  row("writing, tokens/s", first.write_rate, second.write_rate, 1);
+  const auto rate_rows = [&](const char* name, const Rates& a, const Rates& b, int digits) {
+    row(name, median(a), median(b), digits);
+    fmt::print("{:<22}{:>14}{:>14}\n", "  slowest to fastest", span(a, digits), span(b, digits));
+  };
+  rate_rows("reading, tokens/s", first.read_rates, second.read_rates, 0);
+  rate_rows("writing, tokens/s", first.write_rates, second.write_rates, 1);
   for (size_t i = 0; i < first.probes.size(); ++i) {
     fmt::print("{:<22}{:>14}{:>14}\n", first.probes[i].ability,
                fmt::format("{}/{}", first.probes[i].right, first.probes[i].total),
                fmt::format("{}/{}", second.probes[i].right, second.probes[i].total));
   }
+  fmt::print("{:<22}{:>14.6f}{:>14.6f}\n", "int8 KV cache, KL", first.int8_cache.kl_divergence,
+             second.int8_cache.kl_divergence);
+  fmt::print("{:<22}{:>14.5f}{:>14.5f}\n", "  top-1 agreement", first.int8_cache.top1_agreement,
+             second.int8_cache.top1_agreement);
   fmt::print("\nover {} tokens: loss {:+.6f}, KL(first || second) {:.6f} nats per token,\n", result.tokens,
              result.loss_difference(), result.kl_divergence);
   fmt::print("top-1 agreement {:.5f} ({} flips)\n\n", result.top1_agreement, result.flips);
-  fmt::print("{:<22}{:>16}{:>12}\n", "between the layers", "relative error", "cosine");
+  fmt::print("{:<22}{:>16}{:>12}   (as the KV cache over {} tokens)\n", "between the layers", "relative error",
+             "cosine", first.int8_cache.tokens);
   for (const auto& place : places) {
     fmt::print("{:<22}{:>16.3e}{:>12.7f}\n", place.name, place.relative_error, place.cosine);
   }
+}
+
+nlohmann::ordered_json rates_json(const Rates& sorted) {
+  return {{"median", median(sorted)}, {"slowest", sorted.front()}, {"fastest", sorted.back()}};
 }
 
 nlohmann::ordered_json side_json(const Side& side, double loss) {
@@ -122,8 +150,11 @@ nlohmann::ordered_json side_json(const Side& side, double loss) {
                               {"loss", loss},
                               {"perplexity", std::exp(loss)},
                               {"tensor_bytes", side.bytes},
-                              {"reading_tokens_per_second", side.read_rate},
-                              {"writing_tokens_per_second", side.write_rate}};
+                              {"reading_tokens_per_second", rates_json(side.read_rates)},
+                              {"writing_tokens_per_second", rates_json(side.write_rates)}};
+  json["int8_kv_cache"] = {{"kl_divergence", side.int8_cache.kl_divergence},
+                           {"top1_agreement", side.int8_cache.top1_agreement},
+                           {"tokens", side.int8_cache.tokens}};
   for (const auto& probe : side.probes)
     json["probes"][probe.ability] = {{"right", probe.right}, {"total", probe.total}};
   return json;
@@ -151,9 +182,11 @@ void check_comparable(const Side& first, const Side& second) {
          first.folder.string(), second.folder.string());
   }
   if (a.n_layers != b.n_layers || a.d_model != b.d_model || a.vocab_size != b.vocab_size) {
-    fail(ExitCode::kData,
-         "{} and {}: have different shapes ({} x {} and {} x {} layers x width); expected two forms of one model",
-         first.folder.string(), second.folder.string(), a.n_layers, a.d_model, b.n_layers, b.d_model);
+    fail(
+        ExitCode::kData,
+        "{} and {}: have different shapes ({} layers x {}, {} tokens and {} x {}, {}); expected two forms of one model",
+        first.folder.string(), second.folder.string(), a.n_layers, a.d_model, a.vocab_size, b.n_layers, b.d_model,
+        b.vocab_size);
   }
 }
 
@@ -166,14 +199,18 @@ void run_compare(const CompareArguments& arguments) {
   const auto config = evaluation_data(arguments.data, first.folder);
   const ScratchFolder folder("slm-compare");
   const auto data = prepare_data(config, length, folder.path());
+  for (const Side* side : {&first, &second}) refuse_new_tokens(data, *side->loaded.tokenizer, side->folder);
   if (arguments.data.empty()) need_validation(data);
   const auto& tokens = evaluation_tokens(data);
   EvaluationSettings settings{.batch_size = arguments.batch_size,
                               .max_batches = arguments.max_batches,
                               .isolate_documents = config.isolate_documents};
   const auto result = compare_predictions(*first.loaded.model, *second.loaded.model, tokens, length, settings);
-  settings.max_batches = kPlaceBatches;
+  settings.max_batches = arguments.max_batches == 0 ? kSomeBatches : std::min(kSomeBatches, arguments.max_batches);
   const auto places = compare_places(*first.loaded.model, *second.loaded.model, tokens, length, settings);
+  for (Side* side : {&first, &second}) {
+    side->int8_cache = compare_kv_cache(*side->loaded.model, KvCacheKind::kInt8, tokens, length, settings);
+  }
   time_sides(first, second, tokens, length, arguments.batch_size);
   if (data.floor_bits_per_byte) {
     for (Side* side : {&first, &second}) side->probes = score_probes(*side->loaded.model, *side->loaded.tokenizer);

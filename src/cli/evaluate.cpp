@@ -65,9 +65,7 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
   const auto config = evaluation_data(arguments.data, checkpoint);
   const ScratchFolder folder("slm-evaluate");
   const auto data = prepare_data(config, length, folder.path());
-  if (data.tokenizer->vocab_size() > loaded.tokenizer->vocab_size()) {  // the model knows nothing of what was added
-    need_chat_tokens(*loaded.tokenizer, checkpoint.string());
-  }
+  refuse_new_tokens(data, *loaded.tokenizer, checkpoint);
   if (arguments.data.empty()) need_validation(data);
   const auto& tokens = evaluation_tokens(data);
   const auto result = evaluate(*loaded.model, tokens, data.token_bytes, length,

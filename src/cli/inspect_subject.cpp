@@ -53,7 +53,7 @@ QuantizationSettings settings_of(const QuantizationConfig& as) {
   return quantization_settings(config);
 }
 
-std::vector<at::Tensor> calibration_of(const Subject& subject, const QuantizationSettings& settings) {
+std::vector<TokenBatch> calibration_of(const Subject& subject, const QuantizationSettings& settings) {
   if (!settings.calibrates()) return {};
   auto config = subject.text->config();
   config.quantization = *subject.as;
@@ -74,7 +74,7 @@ LayerFilter filter_of(const InspectArguments& arguments, Transformer& model) {
 // What the validation text says of the model beside its float parent: inside, and at its end.
 void measure(const CheckpointText& text, int64_t batches, Transformer& parent, Transformer& model, bool same_inputs,
              Inspection& inspection) {
-  const auto errors = measure_output_errors(parent, model, text.ids_of_first_batches(batches), same_inputs);
+  const auto errors = measure_output_errors(parent, model, text.token_batches(batches), same_inputs);
   inspection.layer_outputs = errors.layers;
   inspection.block_outputs = errors.blocks;
   inspection.output_tokens = errors.tokens;

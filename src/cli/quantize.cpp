@@ -2,80 +2,81 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "checkpoint/checkpoint_store.h"
-#include "checkpoint/model_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "config/describe.h"
-#include "config/load.h"
-#include "config/resolve.h"
+#include "config/suggest.h"
 #include "core/error.h"
-#include "training/builders.h"
+#include "data/tokenizer.h"
+#include "formats/save_transaction.h"
 #include "training/quantize_checkpoint.h"
 
 namespace slm::cli {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct QuantizeArguments {
   std::string checkpoint, out, data;
   std::vector<std::string> overrides;
 };
 
+bool says_how_to_quantize(const std::string& key) {
+  return key.starts_with("quantization_") && key != "quantization_mode";
+}
+
+// Error for a key that quantizing does not read: the run's own data, shape and device stay as they are.
+void check_keys(const std::set<std::string>& given) {
+  std::vector<std::string> read{"micro_batch_size", "data_seed"};
+  std::ranges::copy_if(config_keys(), std::back_inserter(read), says_how_to_quantize);
+  for (const auto& key : given) {
+    if (std::ranges::find(read, key) != read.end()) continue;
+    const auto meant = nearest_name(key, read);
+    fail(ExitCode::kUsage, "{}: is not read by slm quantize; {}", key,
+         meant ? fmt::format("did you mean {}?", *meant)
+               : "expected a key that begins with quantization_, micro_batch_size or data_seed");
+  }
+}
+
 // What is asked for now, over the data and batches of the checkpoint's own run; a run that was to end in quantizing
 // says nothing about how it is done here.
 std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
+  std::set<std::string> given;
+  for (const auto& text : arguments.overrides) given.insert(text.substr(0, text.find('=')));
+  check_keys(given);
   std::vector<std::string> overrides{"quantization_mode=ptq"};
-  const auto given = [&](const std::string& key) {
-    return std::any_of(arguments.overrides.begin(), arguments.overrides.end(),
-                       [&](const auto& text) { return text.starts_with(key + "="); });
-  };
   for (const auto& key : config_keys()) {
-    const bool quantizes = key.starts_with("quantization_") && key != "quantization_mode";
-    if (quantizes && !given(key)) overrides.push_back(key + "=null");
+    if (says_how_to_quantize(key) && !given.contains(key)) overrides.push_back(key + "=null");
+  }
+  if (given.contains("micro_batch_size")) {  // which says nothing about a step now
+    overrides.insert(overrides.end(), {"tokens_per_step=null", "gradient_accumulation_steps=null"});
   }
   overrides.insert(overrides.end(), arguments.overrides.begin(), arguments.overrides.end());
   return overrides;
-}
-
-TrainingConfig quantization_config(const QuantizeArguments& arguments, const fs::path& checkpoint) {
-  const auto path = checkpoint / "training_config.yaml";
-  const auto overrides = overrides_of(arguments);
-  auto config =
-      fs::exists(path)
-          ? load_training_config(path, overrides)
-          : parse_training_config("output_dir: .\ninit_from: .\nmax_steps: 1\nwarmup_steps: 0\ndata:\n  train: none\n",
-                                  checkpoint.string(), overrides);
-  config.init_from.reset();
-  config.model = model_config(read_model_config(checkpoint));
-  if (!arguments.data.empty()) config.data = text_data(arguments.data, checkpoint);
-  if (fs::exists(checkpoint / "tokenizer.json")) config.data.tokenizer = (checkpoint / "tokenizer.json").string();
-  resolve_defaults(config);
-  return config;
 }
 
 void run_quantize(const QuantizeArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
-  const auto config = quantization_config(arguments, checkpoint);
-  const bool has_data = !arguments.data.empty() || fs::exists(checkpoint / "training_config.yaml");
+  const auto config = checkpoint_config(checkpoint, overrides_of(arguments), arguments.data);
+  SaveTransaction out(arguments.out);
+  const bool has_data = !arguments.data.empty() || is_of_run(checkpoint);
   std::optional<ScratchFolder> folder;
   std::optional<PreparedData> data;
   if (has_data) {
     folder.emplace("slm-quantize");
     data = prepare_data(config.data, *config.model.max_sequence_length, folder->path());
+    refuse_new_tokens(*data, *load_tokenizer(checkpoint / "tokenizer.json"), checkpoint);
   }
-  quantize_checkpoint(
-      {.checkpoint = checkpoint, .out = arguments.out, .config = config, .data = data ? &*data : nullptr});
+  quantize_checkpoint({.checkpoint = checkpoint, .out = out, .config = config, .data = data ? &*data : nullptr});
   fmt::print("quantized checkpoint {}\n", arguments.out);
 }
 

@@ -1,5 +1,6 @@
 #include "core/process_memory.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -20,6 +21,10 @@ int64_t peak_resident_bytes() {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? int64_t{usage.ru_maxrss} * 1024 : 0;
 }
 
+void forget_peak() {
+  std::ofstream("/proc/self/clear_refs") << "5";  // proc(5): resets the "high water mark" of the resident set
+}
+
 int64_t available_bytes() {
   std::ifstream meminfo("/proc/meminfo");
   std::string line;
@@ -28,6 +33,14 @@ int64_t available_bytes() {
     if (line.starts_with(kKey)) return std::stoll(line.substr(kKey.size())) * 1024;
   }
   return 0;
+}
+
+void discard_pages(void* begin, size_t bytes) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto address = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t first = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+  // Where the system cannot do it, the memory is only kept longer.
+  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 }  // namespace slm

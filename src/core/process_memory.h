@@ -1,15 +1,22 @@
 // Memory of this process and of the machine.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace slm {
 
 /// Bytes that are resident now; 0 where the system does not tell.
 int64_t resident_bytes();
-/// The most that was ever resident.
+/// The most that was resident since the process began, or since forget_peak.
 int64_t peak_resident_bytes();
+/// Has no effect where the system cannot do it.
+void forget_peak();
 /// Bytes that the machine can still give without swapping; 0 where the system does not tell.
 int64_t available_bytes();
+
+/// Gives the system back what lies in the whole pages between `begin` and `begin + bytes`. The range stays usable; what
+/// was in it may be lost. For memory that is nobody else's and of no file.
+void discard_pages(void* begin, size_t bytes);
 
 }  // namespace slm

@@ -12,7 +12,13 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kHeadTokens = 256;  // that go through the heads at a time
+constexpr int64_t kMostHeadTokens = 256;  // that go through the heads at a time
+constexpr int64_t kLogits = 1 << 20;      // of each head that exist at a time, unless a few tokens have more
+
+int64_t head_tokens(int64_t vocab_size) {
+  constexpr int64_t kFewTokens = 16;
+  return std::clamp(kLogits / vocab_size, kFewTokens, kMostHeadTokens);
+}
 
 // Adds what the logits (n, V) of both models after scored tokens say; targets (n).
 void add_tokens(const at::Tensor& first, const at::Tensor& second, const at::Tensor& targets, Divergence& sums) {
@@ -38,8 +44,9 @@ void add_batch(const Side& first, const Side& second, const ScoredBatch& batch, 
   };
   const auto one = rows(first.hidden(batch)), other = rows(second.hidden(batch));
   const auto targets = batch.targets.view({-1}).index_select(0, scored).to(one.device());
-  for (int64_t begin = 0; begin < targets.size(0); begin += kHeadTokens) {
-    const int64_t count = std::min(kHeadTokens, targets.size(0) - begin);
+  const int64_t step = head_tokens(first.model.config().vocab_size);
+  for (int64_t begin = 0; begin < targets.size(0); begin += step) {
+    const int64_t count = std::min(step, targets.size(0) - begin);
     add_tokens(first.model.head(one.narrow(0, begin, count)), second.model.head(other.narrow(0, begin, count)),
                targets.narrow(0, begin, count), sums);
   }

@@ -21,7 +21,7 @@ struct Divergence {
   double loss_difference() const { return loss_second - loss_first; }
 };
 
-/// Scores the windows that `evaluate` scores, `tokens` in the vocabulary of both models. The heads see some hundred
+/// Scores the windows that `evaluate` scores, `tokens` in the vocabulary of both models. The heads see some
 /// tokens at a time, so that no more logits exist at once. `on_batch` hears the share that is done.
 Divergence compare_predictions(Transformer& first, Transformer& second, const TokenStream& tokens,
                                int64_t sequence_length, const EvaluationSettings& settings,

@@ -1,13 +1,12 @@
 // Which layers of a model suffer most from being quantized: one at a time, everything else float.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <functional>
 #include <vector>
 
 #include "data/token_stream.h"
 #include "evaluation/scored_batches.h"
+#include "model/token_batch.h"
 #include "model/transformer.h"
 #include "quantization/settings.h"
 #include "report/sensitivity.h"
@@ -17,7 +16,7 @@ namespace slm {
 struct SensitivityJob {
   Transformer& model;  // float; it stays as it is
   const QuantizationSettings& settings;
-  const std::vector<at::Tensor>& calibration;  // as for quantize_layers
+  const std::vector<TokenBatch>& calibration;  // as for quantize_layers
   const TokenStream& tokens;                   // that losses and divergences are measured on
   int64_t sequence_length = 0;
   EvaluationSettings evaluation = {};

@@ -1,8 +1,10 @@
 #include "formats/save_transaction.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <system_error>
 #include <vector>
 
@@ -50,11 +52,18 @@ void refuse_existing(const fs::path& folder) {
   }
 }
 
+// Whether the two names have changed places; not every file system can.
+bool exchange(const fs::path& one, const fs::path& other) {
+  return ::renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, other.c_str(), RENAME_EXCHANGE) == 0;
+}
+
 }  // namespace
 
-SaveTransaction::SaveTransaction(const fs::path& final_folder)
-    : final_folder_(without_trailing_slash(final_folder)), staging_(staging_sibling(final_folder_)) {
-  refuse_existing(final_folder_);
+SaveTransaction::SaveTransaction(const fs::path& final_folder, Existing existing)
+    : final_folder_(without_trailing_slash(final_folder)),
+      staging_(staging_sibling(final_folder_)),
+      existing_(existing) {
+  if (existing_ == Existing::kRefuse) refuse_existing(final_folder_);
   const fs::path parent = parent_of(final_folder_);
   existing_parent_ = parent;
   while (!is_there(existing_parent_)) existing_parent_ = parent_of(existing_parent_);
@@ -75,12 +84,25 @@ void SaveTransaction::commit(const SaveInfo& info) {
   for (const auto& [name, file] : manifest.files) sync_file(staging_ / name);
   write_manifest(staging_, manifest);
   sync_directory(staging_);
-  refuse_existing(final_folder_);
-  rename_checked(staging_, final_folder_);
+  take_final_name();
   committed_ = true;
   fs::path folder = parent_of(final_folder_);
   for (; folder != existing_parent_; folder = parent_of(folder)) sync_directory(folder);
   sync_directory(existing_parent_);
+}
+
+void SaveTransaction::take_final_name() {
+  if (existing_ == Existing::kRefuse) refuse_existing(final_folder_);
+  if (!is_there(final_folder_)) return rename_checked(staging_, final_folder_);
+  if (exchange(staging_, final_folder_)) {
+    sync_directory(parent_of(final_folder_));
+    return remove_checked(staging_);
+  }
+  const fs::path doomed = staging_sibling(final_folder_);
+  rename_checked(final_folder_, doomed);
+  rename_checked(staging_, final_folder_);
+  sync_directory(parent_of(final_folder_));
+  remove_checked(doomed);
 }
 
 void remove_folder_safely(const fs::path& folder) {

@@ -14,6 +14,9 @@
 
 namespace slm {
 
+/// What becomes of a folder that stands under the final name already.
+enum class Existing { kRefuse, kReplace };
+
 /// What every unfinished file and folder is called at its beginning.
 inline constexpr std::string_view kStagingPrefix = ".tmp-";
 /// What a checkpoint is called that a run left behind when it went on from an earlier one.
@@ -22,8 +25,8 @@ inline constexpr std::string_view kSupersededPrefix = "superseded-";
 class SaveTransaction {
  public:
   /// Makes the staging folder, and the parents of `final_folder` where they are missing. Error (kFailed) where
-  /// `final_folder` exists or the staging folder cannot be made.
-  explicit SaveTransaction(const std::filesystem::path& final_folder);
+  /// `final_folder` exists and is not to be replaced, or the staging folder cannot be made.
+  explicit SaveTransaction(const std::filesystem::path& final_folder, Existing existing = Existing::kRefuse);
   /// Drops the staging folder if nothing was committed.
   ~SaveTransaction();
   SaveTransaction(const SaveTransaction&) = delete;
@@ -32,11 +35,17 @@ class SaveTransaction {
   /// Where the files go: plain files, no folders.
   const std::filesystem::path& staging() const { return staging_; }
 
-  /// On return the folder stands under its final name and is on the disk. Error (kFailed) with the system's reason.
+  const std::filesystem::path& final_folder() const { return final_folder_; }
+
+  /// On return the folder stands under its final name and is on the disk; one that it replaces stands there until then
+  /// (on file systems that cannot exchange two names, for all but a moment). Error (kFailed) with the system's reason.
   void commit(const SaveInfo& info);
 
  private:
+  void take_final_name();
+
   std::filesystem::path final_folder_, staging_;
+  Existing existing_;
   std::filesystem::path existing_parent_;  // the nearest folder that was there before
   bool committed_ = false;
 };

@@ -45,7 +45,9 @@ at::Tensor product(const at::Tensor& x, const CodedWeight& weight) {
                                       .scales = elements<const float>(scales),
                                       .scale_stride = scales.dim() == 1 ? 0 : scales.size(1),
                                       .group = (weight.group_size + kPerCode - 1) / kPerCode};
-  const auto ordered = in_decoded_order<Code>(x, width), y = at::empty({x.size(0), outputs}, x.options());
+  const auto y = at::empty({x.size(0), outputs}, x.options());
+  if (y.numel() == 0) return y;
+  const auto ordered = in_decoded_order<Code>(x, width);
   const cpu::FewRows rows{elements<const float>(ordered), x.size(0)};
   auto* out = elements<float>(y);
   const int64_t blocks = (outputs + kRowsTogether - 1) / kRowsTogether;

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/flip.h>
@@ -24,6 +25,8 @@
 
 namespace slm {
 namespace {
+
+constexpr int64_t kRowsAtATime = 1024;  // of a weight: its copies stay small beside the model
 
 // The order of the pivots, or nothing where the factorization is to choose it.
 at::Tensor order_of(const at::Tensor& curvature, GptqOrder order) {
@@ -73,6 +76,16 @@ void for_each_part(const at::Tensor& x, int64_t width, const Body& body) {
   }
 }
 
+// gptq of some rows, on the CPU; of all of them where they share one scale.
+QuantizedWeight round_rows(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns,
+                           bool clip_by_mse) {
+  auto used = weight.to(at::kCPU).contiguous();
+  if (columns.drift.defined()) used = weight_for_inputs(used, columns);
+  if (columns.dead.numel() != 0) used = used.index_fill(1, columns.dead, 0);
+  const auto scales = (clip_by_mse ? mse_scales(used, scheme) : amax_scales(used, scheme)).contiguous();
+  return {scheme, sweep(used, scheme, scales, columns), scales};
+}
+
 }  // namespace
 
 Hessian::Hessian(int64_t in_features) : sum_(at::zeros({in_features, in_features}, at::kDouble)) {}
@@ -118,9 +131,11 @@ GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSett
          input, wrong[0][0].item<int64_t>());
   }
   const auto is_dead = curvature == 0;
-  curvature.masked_fill_(is_dead, 1);
+  const auto alive = curvature.numel() - is_dead.sum().item<int64_t>();
+  const double mean = alive == 0 ? 1 : curvature.sum().item<double>() / static_cast<double>(alive);
+  curvature.masked_fill_(is_dead, mean);
   const auto order = order_of(curvature, settings.order);
-  curvature.add_(curvature.mean() * settings.damp);
+  curvature.add_(mean * settings.damp);
   auto [factor, pivots] = pivoted_cholesky(matrix, order);
   return {.factor = std::move(factor),
           .order = std::move(pivots),
@@ -145,11 +160,14 @@ at::Tensor weight_for_inputs(const at::Tensor& weight, const GptqColumns& column
 
 QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns, bool clip_by_mse) {
   SLM_CHECK(weight.dim() == 2 && weight.size(1) == columns.order.size(0));
-  auto used = weight.to(at::kCPU).contiguous();
-  if (columns.drift.defined()) used = weight_for_inputs(used, columns);
-  if (columns.dead.numel() != 0) used = used.index_fill(1, columns.dead, 0);
-  const auto scales = (clip_by_mse ? mse_scales(used, scheme) : amax_scales(used, scheme)).contiguous();
-  return {scheme, sweep(used, scheme, scales, columns).to(weight.device()), scales.to(weight.device())};
+  const int64_t rows = weight.size(0), step = scheme.per_tensor() ? rows : kRowsAtATime;
+  std::vector<at::Tensor> codes, scales;
+  for (int64_t row = 0; row < rows; row += step) {
+    const auto part = round_rows(weight.narrow(0, row, std::min(step, rows - row)), scheme, columns, clip_by_mse);
+    codes.push_back(part.codes);
+    scales.push_back(part.scales);
+  }
+  return {scheme, at::cat(codes).to(weight.device()), at::cat(scales).to(weight.device())};
 }
 
 }  // namespace slm

@@ -43,7 +43,9 @@ void add_channels(const at::Tensor& weight, LayerReport& report) {
   const auto largest = host_floats(at::amax(at::abs(weight), 0));
   const auto of_each = floats(largest);
   const std::vector<double> values(of_each.begin(), of_each.end());
-  const double median = median_of(values);
+  std::vector<double> finite;
+  std::ranges::copy_if(values, std::back_inserter(finite), [](double value) { return std::isfinite(value); });
+  const double median = median_of(finite);
   if (median == 0) return;
   const auto found = outliers_of(values, median);
   report.outlier_channel_count = std::ssize(found);

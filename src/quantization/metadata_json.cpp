@@ -97,18 +97,20 @@ std::optional<double> number_or_null(const JsonMembers& members, const char* key
 }
 
 int64_t positive(const JsonMembers& members, const char* key) {
-  const auto value = static_cast<int64_t>(members.count(key));
-  if (value < 1) fail(ExitCode::kData, "{} is 0; expected at least 1", members.place(key));
-  return value;
+  constexpr uint64_t kMost = std::numeric_limits<int32_t>::max();
+  const uint64_t value = members.count(key);
+  if (value < 1 || value > kMost) {
+    fail(ExitCode::kData, "{} is {}; expected 1 to 2^31 - 1", members.place(key), value);
+  }
+  return static_cast<int64_t>(value);
 }
 
 // All of a scheme but its type.
 Scheme read_scheme(const JsonMembers& members) {
   Scheme scheme;
-  scheme.bits = static_cast<int>(members.count("bits"));
-  if (scheme.bits != 8 && scheme.bits != 4) {
-    fail(ExitCode::kData, "{} is {}; expected 8 or 4", members.place("bits"), members.count("bits"));
-  }
+  const uint64_t bits = members.count("bits");
+  if (bits != 8 && bits != 4) fail(ExitCode::kData, "{} is {}; expected 8 or 4", members.place("bits"), bits);
+  scheme.bits = static_cast<int>(bits);
   scheme.granularity = parse_name(members, "granularity", granularity);
   const bool has_size = members.has("group_size") && !members.is_null("group_size");
   if (scheme.granularity == Granularity::kPerGroup) {

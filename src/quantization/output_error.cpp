@@ -22,9 +22,10 @@ using Tensors = std::map<std::string, at::Tensor, std::less<>>;
 struct Sums {
   double signal = 0, local = 0, cumulative = 0;
 
-  OutputError error(const std::string& name) const {
-    return {name, std::sqrt(local / signal), std::sqrt(cumulative / signal)};
-  }
+  OutputError error(const std::string& name) const { return {name, relative(local), relative(cumulative)}; }
+
+  // An output of nothing but zeros is met exactly or infinitely badly.
+  double relative(double distance) const { return distance == 0 ? 0 : std::sqrt(distance / signal); }
 };
 
 double squares(const at::Tensor& x) { return x.to(at::kDouble).square().sum().item<double>(); }
@@ -49,11 +50,11 @@ std::vector<Pair> paired_layers(Transformer& parent, Transformer& model) {
   return pairs;
 }
 
-// What the tap hears in a pass over the ids, up to the last norm; that is the head's input.
-Tensors listen(Transformer& model, const at::Tensor& ids) {
+// What the tap hears in a pass over the batch, up to the last norm; that is the head's input.
+Tensors listen(Transformer& model, const TokenBatch& batch) {
   Tensors heard;
   const Tap tap = [&](std::string_view name, const at::Tensor& value) { heard[std::string(name)] = value; };
-  heard["lm_head.input"] = model.hidden(ids, {.tap = &tap});
+  heard["lm_head.input"] = model.hidden(batch.ids, {.tap = &tap, .document_starts = batch.document_starts});
   return heard;
 }
 
@@ -72,9 +73,9 @@ void add_layer(const Pair& pair, const Tensors& exact, const Tensors& quantized,
   }
 }
 
-void add_blocks(Transformer& model, const at::Tensor& ids, const Tensors& exact, const Tensors& quantized,
+void add_blocks(Transformer& model, const TokenBatch& batch, const Tensors& exact, const Tensors& quantized,
                 std::vector<Sums>& sums) {
-  const auto context = model.decoder().embed(ids, {}).context;
+  const auto context = model.decoder().embed(batch.ids, {.document_starts = batch.document_starts}).context;
   const auto* x = &exact.at("hidden.embeddings");
   for (size_t block = 0; block < sums.size(); ++block) {
     const auto name = fmt::format("hidden.block.{}", block);
@@ -88,18 +89,18 @@ void add_blocks(Transformer& model, const at::Tensor& ids, const Tensors& exact,
 
 }  // namespace
 
-OutputErrors measure_output_errors(Transformer& parent, Transformer& model, const std::vector<at::Tensor>& batches,
+OutputErrors measure_output_errors(Transformer& parent, Transformer& model, const std::vector<TokenBatch>& batches,
                                    bool same_inputs) {
   SLM_CHECK(!batches.empty());
   const auto pairs = same_inputs ? paired_layers(parent, model) : std::vector<Pair>();
   const c10::InferenceMode inference;
   std::vector<Sums> layers(pairs.size()), blocks(static_cast<size_t>(model.config().n_layers));
   OutputErrors errors;
-  for (const auto& ids : batches) {
-    const auto exact = listen(parent, ids), quantized = listen(model, ids);
+  for (const auto& batch : batches) {
+    const auto exact = listen(parent, batch), quantized = listen(model, batch);
     for (size_t i = 0; i < pairs.size(); ++i) add_layer(pairs[i], exact, quantized, layers[i]);
-    add_blocks(model, ids, exact, quantized, blocks);
-    errors.tokens += ids.numel();
+    add_blocks(model, batch, exact, quantized, blocks);
+    errors.tokens += batch.ids.numel();
   }
   for (size_t i = 0; i < pairs.size(); ++i) errors.layers.push_back(layers[i].error(pairs[i].name));
   for (size_t i = 0; i < blocks.size(); ++i) {

@@ -1,10 +1,9 @@
 // How far the outputs inside a quantized model are from those of its float parent, from the first layer to the last.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <vector>
 
+#include "model/token_batch.h"
 #include "model/transformer.h"
 #include "report/inspection.h"
 
@@ -16,11 +15,11 @@ struct OutputErrors {
   int64_t tokens = 0;
 };
 
-/// Runs both models over the batches of ids (B, T) int64. `local`: the layer, or block, of `model` on the input that
+/// Runs both models over the batches. `local`: the layer, or block, of `model` on the input that
 /// `parent` gives it; `cumulative`: on what the layers of `model` before it give. Both are ||y - y^|| / ||y|| with y of
 /// `parent`. With `same_inputs` false (scales have moved from norms into weights, so that the layers' inputs are not
 /// the parent's) only blocks are compared.
-OutputErrors measure_output_errors(Transformer& parent, Transformer& model, const std::vector<at::Tensor>& batches,
+OutputErrors measure_output_errors(Transformer& parent, Transformer& model, const std::vector<TokenBatch>& batches,
                                    bool same_inputs);
 
 }  // namespace slm

@@ -28,14 +28,12 @@ uint64_t code_bytes(uint32_t word) {
   return ((bytes | kTopBits) - kZeros) ^ kTopBits;
 }
 
-int64_t words_of(int64_t columns) { return (columns + kCodesInWord - 1) / kCodesInWord; }
-
 }  // namespace
 
 at::Tensor pack_int4(const at::Tensor& codes) {
   SLM_CHECK(codes.dim() == 2 && codes.scalar_type() == at::kChar);
   const auto from = codes.cpu().contiguous();
-  const int64_t rows = from.size(0), columns = from.size(1), width = words_of(columns);
+  const int64_t rows = from.size(0), columns = from.size(1), width = int4_words(columns);
   const auto words = at::empty({rows, width}, from.options().dtype(at::kInt));
   const auto* in = elements<const int8_t>(from);
   auto* out = elements<uint32_t>(words);
@@ -54,7 +52,7 @@ at::Tensor pack_int4(const at::Tensor& codes) {
 }
 
 at::Tensor unpack_int4(const at::Tensor& words, int64_t columns) {
-  SLM_CHECK(words.dim() == 2 && words.scalar_type() == at::kInt && words.size(1) == words_of(columns));
+  SLM_CHECK(words.dim() == 2 && words.scalar_type() == at::kInt && words.size(1) == int4_words(columns));
   const auto from = words.cpu().contiguous();
   const int64_t rows = from.size(0), width = from.size(1);
   const auto codes = at::empty({rows, columns}, from.options().dtype(at::kChar));

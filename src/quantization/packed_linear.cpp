@@ -106,9 +106,9 @@ at::Tensor PackedLinear::quantized_values(const at::Tensor& rows) const {
 
 // W^ of some rows, (rows, K) float32
 at::Tensor PackedLinear::weight_values(int64_t first_row, int64_t rows) const {
-  const auto stored = stored_.narrow(0, first_row, rows);
-  const auto scales = scheme_.per_tensor() ? scales_ : scales_.narrow(0, first_row, rows);
-  return dequantize({scheme_, scheme_.bits == 4 ? unpack_int4(stored, in_features_) : stored, scales});
+  auto part = rows_of({scheme_, stored_, scales_}, first_row, rows);
+  if (scheme_.bits == 4) part.codes = unpack_int4(part.codes, in_features_);
+  return dequantize(part);
 }
 
 // x^ (M, K) times the whole weight, whose values exist only in part at any time.

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/glob.h"
+#include "quantization/pack_int4.h"
 #include "quantization/packed_linear.h"
 
 namespace slm {
@@ -41,13 +42,11 @@ void check_patterns(const QuantizationPlan& plan, const std::vector<std::string>
 }  // namespace
 
 int64_t quantized_bytes(int64_t out_features, int64_t in_features, const Scheme& scheme) {
-  constexpr int64_t kCodesInWord = 8, kWordBytes = 4;
-  const int64_t codes = scheme.bits == 8
-                            ? out_features * in_features
-                            : out_features * ((in_features + kCodesInWord - 1) / kCodesInWord) * kWordBytes;
-  const int64_t run = scheme.run_length(in_features);
-  const int64_t scales = scheme.per_tensor() ? 1 : out_features * ((in_features + run - 1) / run);
-  return codes + scales * kFloatBytes;
+  constexpr int64_t kWordBytes = 4;
+  const int64_t codes_of_row = scheme.bits == 8 ? in_features : int4_words(in_features) * kWordBytes;
+  int64_t scales = 1;
+  for (const int64_t size : scheme.scales_shape(out_features, in_features)) scales *= size;
+  return out_features * codes_of_row + scales * kFloatBytes;
 }
 
 QuantizationPlan plan_quantization(Transformer& model, const QuantizationSettings& settings) {

@@ -3,7 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/amax.h>
+#include <ATen/ops/isfinite.h>
 #include <ATen/ops/maximum.h>
+#include <ATen/ops/nonzero.h>
 #include <c10/core/GradMode.h>
 
 #include <map>
@@ -59,20 +61,21 @@ std::string norm_before(const std::string& input) {
 
 class LayerQuantizer {
  public:
-  LayerQuantizer(Transformer& model, const QuantizationSettings& settings, const std::vector<at::Tensor>& calibration,
-                 const std::function<void(const QuantizedLayerInfo&)>& on_layer)
-      : model_(model), settings_(settings), on_layer_(on_layer) {
+  LayerQuantizer(Transformer& model, const QuantizationSettings& settings, const std::vector<TokenBatch>& calibration,
+                 const QuantizationListener& listener)
+      : model_(model), settings_(settings), listener_(listener) {
     model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
       dense_[name] = std::dynamic_pointer_cast<DenseLinear>(layer);
     });
     if (!settings.calibrates()) return;
     SLM_CHECK(!calibration.empty());
     if (settings.method == QuantizationMethod::kGptq) float_model_ = model.share();
-    for (const auto& ids : calibration) {
-      streams_.push_back({model.decoder().embed(ids, {}), {}});
+    for (const auto& [ids, document_starts] : calibration) {
+      streams_.push_back({model.decoder().embed(ids, {.document_starts = document_starts}), {}});
       tokens_ += ids.numel();
       if (float_model_) streams_.back().exact = streams_.back().now.x;
     }
+    if (listener.on_hidden_states) listener.on_hidden_states(bytes_of_streams());
   }
 
   std::vector<QuantizedLayerInfo> run(const std::vector<InputGroup>& groups) {
@@ -80,10 +83,18 @@ class LayerQuantizer {
       enter_block(group);
       quantize_group(group);
     }
+    release();
     return std::move(done_);
   }
 
  private:
+  // Before the first block; the float model's states are the same tensors there.
+  int64_t bytes_of_streams() const {
+    size_t bytes = 0;
+    for (const auto& stream : streams_) bytes += stream.now.x.nbytes();
+    return static_cast<int64_t>(float_model_ ? 2 * bytes : bytes);
+  }
+
   // Which part of the model gives the group's input: a block, or n_layers for the head.
   int64_t block_of(const InputGroup& group) const {
     constexpr std::string_view kPrefix = "model.layers.";
@@ -98,7 +109,17 @@ class LayerQuantizer {
         now.x = model_.decoder().run_block(block_, now.x, now.context);
         if (float_model_) exact = float_model_->decoder().run_block(block_, exact, now.context);
       }
+      release();
     }
+  }
+
+  // No stream of the float model needs what has been replaced so far.
+  void release() {
+    for (const auto& layer : replaced_) {
+      if (listener_.on_last_read) listener_.on_last_read(layer, dense_.at(layer)->weight());
+      dense_.erase(layer);
+    }
+    replaced_.clear();
   }
 
   // What `model` gives at the place `input` of the block where the streams stand, from hidden states x before it.
@@ -121,6 +142,12 @@ class LayerQuantizer {
       const auto x = input_in(model_, input, now.x, now.context);
       const auto batch = at::amax(at::abs(x.reshape({-1, x.size(-1)})), 0).to(at::kFloat);
       largest = largest.defined() ? at::maximum(largest, batch) : batch;
+    }
+    if (const auto wrong = at::nonzero(at::isfinite(largest).logical_not()); wrong.numel() != 0) {
+      fail(ExitCode::kData,
+           "{}: over the calibration text channel {} holds NaN or infinity; smoothing needs finite activations (the "
+           "checkpoint's training diverged; use an earlier one)",
+           input, wrong[0][0].item<int64_t>());
     }
     return largest;
   }
@@ -206,6 +233,8 @@ class LayerQuantizer {
     model_.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
       if (const auto found = packed.find(name); found != packed.end()) layer = found->second;
     });
+    for (const auto& [name, layer] : packed) replaced_.push_back(name);
+    if (!float_model_) release();
   }
 
   void report(const PlannedLayer& layer, const at::Tensor& weight, const QuantizedWeight& quantized,
@@ -215,19 +244,20 @@ class LayerQuantizer {
                      .in_features = layer.in_features,
                      .scheme = *layer.scheme,
                      .activation = activation,
-                     .error = quantization_error(weight, dequantize(quantized)),
+                     .error = quantization_error(weight, quantized),
                      .clipped = clipped_share(weight, quantized)});
-    if (on_layer_) on_layer_(done_.back());
+    if (listener_.on_layer) listener_.on_layer(done_.back());
   }
 
   Transformer& model_;
   const QuantizationSettings& settings_;
-  const std::function<void(const QuantizedLayerInfo&)>& on_layer_;
+  const QuantizationListener& listener_;
   std::map<std::string, std::shared_ptr<DenseLinear>> dense_;
   std::shared_ptr<Transformer> float_model_;  // what gptq compares with, else null
   std::vector<Stream> streams_;               // before block block_
   int64_t tokens_ = 0;                        // of all of them
   int64_t block_ = 0;
+  std::vector<std::string> replaced_;  // whose float weights may still be read
   std::vector<QuantizedLayerInfo> done_;
 };
 
@@ -235,10 +265,10 @@ class LayerQuantizer {
 
 std::vector<QuantizedLayerInfo> quantize_layers(Transformer& model, const QuantizationPlan& plan,
                                                 const QuantizationSettings& settings,
-                                                const std::vector<at::Tensor>& calibration,
-                                                const std::function<void(const QuantizedLayerInfo&)>& on_layer) {
+                                                const std::vector<TokenBatch>& calibration,
+                                                const QuantizationListener& listener) {
   const c10::NoGradGuard no_grad;
-  return LayerQuantizer(model, settings, calibration, on_layer).run(group_by_input(plan));
+  return LayerQuantizer(model, settings, calibration, listener).run(group_by_input(plan));
 }
 
 }  // namespace slm

@@ -6,21 +6,32 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <string>
 #include <vector>
 
+#include "model/token_batch.h"
 #include "model/transformer.h"
 #include "quantization/metadata.h"
 #include "quantization/plan.h"
 
 namespace slm {
 
-/// Replaces every layer of `plan` that has a scheme. `calibration` holds batches of ids (B, T) int64, empty where the
-/// settings calibrate nothing; while it runs the hidden states of all batches are held once, under gptq twice. The
+/// What a caller hears on the way; each may be empty.
+struct QuantizationListener {
+  std::function<void(const QuantizedLayerInfo&)> on_layer = {};  // it is done
+  // The float weight (N, K) of a layer that was replaced is not read again. It may serve elsewhere (a tied embedding).
+  std::function<void(const std::string& layer, const at::Tensor& weight)> on_last_read = {};
+  // Bytes that hold the hidden states of the calibration batches.
+  std::function<void(int64_t)> on_hidden_states = {};
+};
+
+/// Replaces every layer of `plan` that has a scheme. `calibration` is empty where the settings
+/// calibrate nothing; while it runs the hidden states of all batches are held once, under gptq twice. The
 /// model's own tensors are not written to: where smoothing moves scales into a norm, the norm gets a tensor of its own.
-/// `on_layer` hears of each layer when it is done. Error (kData) naming the layer whose weight is not finite.
+/// Error (kData) naming the layer whose weight is not finite.
 std::vector<QuantizedLayerInfo> quantize_layers(Transformer& model, const QuantizationPlan& plan,
                                                 const QuantizationSettings& settings,
-                                                const std::vector<at::Tensor>& calibration,
-                                                const std::function<void(const QuantizedLayerInfo&)>& on_layer = {});
+                                                const std::vector<TokenBatch>& calibration,
+                                                const QuantizationListener& listener = {});
 
 }  // namespace slm

@@ -25,6 +25,14 @@ namespace {
 struct Sums {
   double signal = 0, noise = 0, product = 0, size = 0;  // of x^2, (x - x^)^2, x x^, x^^2
   double largest = 0;                                   // |x - x^|
+
+  void add(const Sums& other) {
+    signal += other.signal;
+    noise += other.noise;
+    product += other.product;
+    size += other.size;
+    largest = std::max(largest, other.largest);
+  }
 };
 
 Sums sums_of(const float* x, const float* y, int64_t count) {
@@ -54,14 +62,29 @@ Sums sums_of(const at::Tensor& x, const at::Tensor& y) {
     }
   });
   Sums all;
-  for (const auto& part : parts) {
-    all.signal += part.signal;
-    all.noise += part.noise;
-    all.product += part.product;
-    all.size += part.size;
-    all.largest = std::max(all.largest, part.largest);
-  }
+  for (const auto& part : parts) all.add(part);
   return all;
+}
+
+QuantizationError error_of(const Sums& sums) {
+  QuantizationError result;
+  result.sqnr_db =
+      sums.noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(sums.signal / sums.noise);
+  const double length = std::sqrt(sums.signal) * std::sqrt(sums.size);
+  result.cosine = length != 0 ? sums.product / length : (sums.signal == sums.size ? 1 : 0);
+  result.max_abs_error = sums.largest;
+  return result;
+}
+
+// Calls body(rows of `weight`, the same rows of `quantized`), some at a time.
+template <class Body>
+void for_each_part(const at::Tensor& weight, const QuantizedWeight& quantized, const Body& body) {
+  constexpr int64_t kElements = 1 << 20;
+  const int64_t rows = weight.size(0), step = std::max<int64_t>(1, kElements / weight.size(1));
+  for (int64_t row = 0; row < rows; row += step) {
+    const int64_t count = std::min(step, rows - row);
+    body(weight.narrow(0, row, count), rows_of(quantized, row, count));
+  }
 }
 
 }  // namespace
@@ -73,6 +96,11 @@ at::Tensor amax_scales(const at::Tensor& weight, const Scheme& scheme) {
 
 QuantizedWeight round_to_nearest(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales) {
   return {scheme, quantize(weight, scales, scheme.run_length(weight.size(1)), scheme.codes()), scales};
+}
+
+QuantizedWeight rows_of(const QuantizedWeight& weight, int64_t first, int64_t count) {
+  return {weight.scheme, weight.codes.narrow(0, first, count),
+          weight.scheme.per_tensor() ? weight.scales : weight.scales.narrow(0, first, count)};
 }
 
 at::Tensor dequantize(const QuantizedWeight& weight) {
@@ -90,21 +118,24 @@ void check_finite(const at::Tensor& weight, std::string_view layer) {
 }
 
 QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& approximation) {
-  const auto sums = sums_of(x.cpu().contiguous(), approximation.cpu().contiguous());
-  QuantizationError result;
-  result.sqnr_db =
-      sums.noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(sums.signal / sums.noise);
-  const double length = std::sqrt(sums.signal) * std::sqrt(sums.size);
-  result.cosine = length != 0 ? sums.product / length : (sums.signal == sums.size ? 1 : 0);
-  result.max_abs_error = sums.largest;
-  return result;
+  return error_of(sums_of(x.cpu().contiguous(), approximation.cpu().contiguous()));
+}
+
+QuantizationError quantization_error(const at::Tensor& weight, const QuantizedWeight& quantized) {
+  Sums sums;
+  for_each_part(weight, quantized, [&](const at::Tensor& x, const QuantizedWeight& part) {
+    sums.add(sums_of(x.cpu().contiguous(), dequantize(part).cpu()));
+  });
+  return error_of(sums);
 }
 
 double clipped_share(const at::Tensor& weight, const QuantizedWeight& quantized) {
-  const auto& scheme = quantized.scheme;
-  const auto step = dequantize({scheme, at::ones_like(quantized.codes), quantized.scales});
-  const double outermost = scheme.codes().max + 0.5;
-  const auto clipped = at::count_nonzero(at::abs(weight) > step * outermost).item<int64_t>();
+  const double outermost = quantized.scheme.codes().max + 0.5;
+  int64_t clipped = 0;
+  for_each_part(weight, quantized, [&](const at::Tensor& x, const QuantizedWeight& part) {
+    const auto step = dequantize({part.scheme, at::ones_like(part.codes), part.scales});
+    clipped += at::count_nonzero(at::abs(x) > step * outermost).item<int64_t>();
+  });
   return static_cast<double>(clipped) / static_cast<double>(weight.numel());
 }
 

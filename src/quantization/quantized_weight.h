@@ -21,6 +21,9 @@ at::Tensor amax_scales(const at::Tensor& weight, const Scheme& scheme);
 /// Each weight to the nearest code under given scales.
 QuantizedWeight round_to_nearest(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales);
 
+/// Some of the rows; views.
+QuantizedWeight rows_of(const QuantizedWeight& weight, int64_t first, int64_t count);
+
 /// The float32 values (N, K) that the codes stand for.
 at::Tensor dequantize(const QuantizedWeight& weight);
 
@@ -34,6 +37,8 @@ struct QuantizationError {
   double max_abs_error = 0;  // largest |x - x^|
 };
 QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& approximation);
+/// Of the weight that was quantized; only some rows of x^ exist at a time.
+QuantizationError quantization_error(const at::Tensor& weight, const QuantizedWeight& quantized);
 
 /// Share of the weights that lie beyond the outermost code's value by more than half a step: what clipping costs.
 double clipped_share(const at::Tensor& weight, const QuantizedWeight& quantized);

@@ -1,9 +1,11 @@
 // How a layer is quantized: bits, what happens to the activations, and which weights share a scale.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kernels/quantize_element.h"
 
@@ -33,9 +35,15 @@ struct Scheme {
   /// Symmetric and restricted: [-127, 127] or [-7, 7].
   CodeRange codes() const { return bits == 8 ? kInt8Codes : kInt4Codes; }
   bool per_tensor() const { return granularity == Granularity::kPerTensor; }
-  /// How many neighbours of a row share a scale, for `quantize` (kernels/quantize.h).
+  /// How many neighbours of a row share a scale, for `quantize` (kernels/quantize.h); never more than a row has.
   int64_t run_length(int64_t in_features) const {
-    return granularity == Granularity::kPerGroup ? group_size : in_features;
+    return granularity == Granularity::kPerGroup ? std::min(group_size, in_features) : in_features;
+  }
+  /// Shape of a weight's scales: (1), or (N, G) with G = 1 where a row shares one.
+  std::vector<int64_t> scales_shape(int64_t out_features, int64_t in_features) const {
+    if (per_tensor()) return {1};
+    const int64_t run = run_length(in_features);
+    return {out_features, (in_features + run - 1) / run};
   }
 };
 

@@ -74,7 +74,7 @@ std::string wrapped(const std::string& text, int width) {
 }
 
 std::string text_bar(double share, int width, const TextStyle& style) {
-  if (share <= 0) return "";
+  if (!(share > 0) || width <= 0) return "";  // NaN as well
   const double length = std::min(share, 1.0) * width;
   if (!style.rich) {
     const auto letters = static_cast<size_t>(std::lround(length));

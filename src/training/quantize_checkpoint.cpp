@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "checkpoint/checkpoint_store.h"
+#include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "config/describe.h"
@@ -17,23 +19,23 @@
 #include "core/sha256.h"
 #include "evaluation/divergence.h"
 #include "formats/manifest.h"
-#include "formats/save_transaction.h"
 #include "quantization/plan.h"
 #include "quantization/quantize_layers.h"
+#include "training/run_progress.h"
 #include "training/setup.h"
 
 namespace slm {
 namespace {
 
 std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& settings,
-                                                const std::vector<at::Tensor>& batches, const PreparedData* data) {
+                                                const std::vector<TokenBatch>& batches, const PreparedData* data) {
   if (batches.empty()) return std::nullopt;
   CalibrationInfo info{.observer = settings.scheme.type == QuantizationType::kStatic
                                        ? std::string(name_of(settings.observer))
                                        : std::string(),
                        .batches = std::ssize(batches),
                        .data_sha256 = data->hash};
-  for (const auto& batch : batches) info.tokens += batch.numel();
+  for (const auto& batch : batches) info.tokens += batch.ids.numel();
   return info;
 }
 
@@ -86,6 +88,47 @@ std::optional<QuantizationQuality> measure(Transformer& parent, Transformer& mod
                              .tokens = result.tokens};
 }
 
+// What the work takes, in bytes.
+struct Memory {
+  int64_t before = 0;         // resident when it begins
+  int64_t model = 0;          // the float model's parameters
+  int64_t hidden_states = 0;  // of the calibration batches
+};
+
+std::string describe(const Memory& memory) {
+  const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  const int64_t peak = peak_resident_bytes(), grown = peak - memory.before - memory.hidden_states;
+  return fmt::format(
+      "peak memory {:.0f} MiB: {:.0f} before, {:.0f} of hidden states, and {:.2f} times the float model's {:.0f}",
+      mebibytes(peak), mebibytes(memory.before), mebibytes(memory.hidden_states),
+      static_cast<double>(grown) / static_cast<double>(memory.model), mebibytes(memory.model));
+}
+
+// Reports each layer, and gives back the memory of float weights that only the comparison at the end needs again: it
+// reads them from the file once more.
+QuantizationListener listener(bool head_is_embedding, Memory& memory) {
+  return {.on_layer =
+              [](const QuantizedLayerInfo& layer) {
+                log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
+                         layer.error.max_abs_error, 100 * layer.clipped);
+              },
+          .on_last_read =
+              [head_is_embedding](const std::string& layer, const at::Tensor& weight) {
+                const bool is_needed = layer == "lm_head" && head_is_embedding;
+                if (weight.is_cpu() && !is_needed) discard_pages(weight.data_ptr(), weight.nbytes());
+              },
+          .on_hidden_states = [&memory](int64_t bytes) { memory.hidden_states = bytes; }};
+}
+
+// Tokens that a checkpoint's run has trained on, for each of its parameters; nothing where no run made it.
+std::optional<double> tokens_per_parameter(const std::filesystem::path& checkpoint, Transformer& model) {
+  const auto state = checkpoint / kTrainerStateFile;
+  if (!std::filesystem::exists(state)) return std::nullopt;
+  int64_t parameters = 0;
+  for (const auto& parameter : model.parameters()) parameters += parameter.numel();
+  return static_cast<double>(read_run_progress(state).tokens) / static_cast<double>(parameters);
+}
+
 }  // namespace
 
 QuantizationSettings quantization_settings(const TrainingConfig& config) {
@@ -103,14 +146,18 @@ QuantizationSettings quantization_settings(const TrainingConfig& config) {
   return settings;
 }
 
-std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data) {
+std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const PreparedData& data) {
   std::vector<std::shared_ptr<const TokenStream>> parts;
   for (const auto& part : data.train) parts.push_back(part.tokens);
-  BatchLoader loader(parts, training_cursor(config, data), {.rows = *config.micro_batch_size});
-  std::vector<at::Tensor> batches;
+  BatchLoader loader(parts, training_cursor(config, data),
+                     {.rows = *config.micro_batch_size, .isolate_documents = config.data.isolate_documents});
+  std::vector<TokenBatch> batches;
   for (int64_t i = 0; i < config.quantization.calibration_batches; ++i) {
     const auto batch = loader.next();
-    batches.push_back(at::tensor(batch.inputs, at::kLong).view({batch.rows, batch.length}));
+    const auto matrix = [&](const std::vector<int64_t>& ids) {
+      return ids.empty() ? at::Tensor() : at::tensor(ids, at::kLong).view({batch.rows, batch.length});
+    };
+    batches.push_back({matrix(batch.inputs), matrix(batch.document_starts)});
   }
   return batches;
 }
@@ -121,13 +168,15 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
          name_of(settings.scheme.type), name_of(settings.method));
   }
-  SaveTransaction transaction(job.out);
+  forget_peak();
+  Memory memory{.before = resident_bytes()};
   const auto loaded = read_model_folder(job.checkpoint);
+  memory.model = loaded.arena->size() * static_cast<int64_t>(sizeof(float));
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
   fmt::print("{}", format_plan(plan, settings));
   const auto parent = model.share();
-  const auto batches = settings.calibrates() ? calibration_batches(job.config, *job.data) : std::vector<at::Tensor>();
+  const auto batches = settings.calibrates() ? calibration_batches(job.config, *job.data) : std::vector<TokenBatch>();
   QuantizationMetadata metadata{.mode = job.config.quantization.mode,
                                 .method = std::string(name_of(settings.method)),
                                 .smooth = settings.smooth,
@@ -136,20 +185,19 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
                                 .libtorch_version = TORCH_VERSION,
                                 .parent = parent_of(job.checkpoint),
                                 .calibration = calibration_info(settings, batches, job.data)};
-  metadata.layers = quantize_layers(model, plan, settings, batches, [&](const QuantizedLayerInfo& layer) {
-    log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
-             layer.error.max_abs_error, 100 * layer.clipped);
-  });
+  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config().tie_embeddings, memory));
   metadata.coverage = coverage_of(model, plan);
   metadata.left_float = left_float(model, plan);
+  if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
   metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent);
-  write_quantized_folder(transaction.staging(), model, metadata, loaded.tokenizer.get());
-  if (job.data) write_file_atomically(transaction.staging() / "training_config.yaml", print_config(job.config));
-  transaction.commit(
-      {.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
-  log_info("saved {}: {} parameters at {:.2f} bits, {} in float; peak memory {:.0f} MiB", job.out.string(),
+  if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
+  const auto& folder = job.out.staging();
+  write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
+  if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));
+  job.out.commit({.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
+  log_info("saved {}: {} parameters at {:.2f} bits, {} in float; {}", job.out.final_folder().string(),
            metadata.coverage.quantized_parameters, metadata.coverage.bits_per_weight,
-           metadata.coverage.float_parameters, static_cast<double>(peak_resident_bytes()) / (1 << 20));
+           metadata.coverage.float_parameters, describe(memory));
   return metadata;
 }
 

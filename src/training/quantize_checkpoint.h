@@ -1,8 +1,6 @@
 // Post-training quantization as a whole: plan, calibrate, convert, compare with the float parent, save.
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -10,6 +8,8 @@
 
 #include "config/training_config.h"
 #include "data/prepare.h"
+#include "formats/save_transaction.h"
+#include "model/token_batch.h"
 #include "quantization/metadata.h"
 #include "quantization/settings.h"
 
@@ -18,13 +18,13 @@ namespace slm {
 /// What the config's quantization keys ask for; they are resolved.
 QuantizationSettings quantization_settings(const TrainingConfig& config);
 
-/// The batches (B, T) of ids that a scheme is calibrated on: the first windows of the training text in the order in
-/// which a run with this data_seed reads them.
-std::vector<at::Tensor> calibration_batches(const TrainingConfig& config, const PreparedData& data);
+/// What a scheme is calibrated on: the first windows of the training text, in the order in which a run with this
+/// data_seed reads them.
+std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const PreparedData& data);
 
 struct QuantizationJob {
   std::filesystem::path checkpoint;    // verified float folder
-  std::filesystem::path out;           // appears complete or not at all
+  SaveTransaction& out;                // is committed
   const TrainingConfig& config;        // resolved, quantization_mode ptq
   const PreparedData* data = nullptr;  // calibrates on its training text and compares on its validation text; may be
                                        // null where nothing is calibrated
@@ -32,7 +32,7 @@ struct QuantizationJob {
 
 /// Prints the plan to stdout before anything else happens, and progress to the log. Returns what was written to
 /// quantization_metadata.json. Errors as of each part; (kUsage) where the scheme must be calibrated and there is no
-/// data, or where `out` exists.
+/// data.
 QuantizationMetadata quantize_checkpoint(const QuantizationJob& job);
 
 }  // namespace slm

@@ -181,7 +181,7 @@ void restore(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
   auto saved = parse_training_config(read_file(config_path), config_path.string());
   if (!saved.dtype) saved.dtype = "float32";  // the only one before there was a choice
   for (const auto& warning : check_resumable(saved, setup.config)) log_warning("{}", warning);
-  setup.progress = read_run_progress(checkpoint / "trainer_state.json");
+  setup.progress = read_run_progress(checkpoint / kTrainerStateFile);
   resolve_defaults(saved);
   check_lengthening(setup, saved);
   if (setup.progress.data_hash != setup.data.hash) {

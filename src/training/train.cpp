@@ -53,20 +53,19 @@ void describe_run(const TrainingSetup& setup) {
 
 namespace {
 
-// The best checkpoint, else the latest, becomes the run's quantized model; one of an earlier end of the run gives way.
+// The best checkpoint, else the latest, becomes the run's quantized model, in the place of one of an earlier end.
 void quantize_result(const TrainingSetup& setup, TrainingOutcome& outcome) {
   if (setup.config.quantization.mode != "ptq") return;
   if (outcome.signal != 0 || outcome.save_failed || !outcome.checkpoint) {
     log_warning("the run did not reach its end: nothing is quantized");
     return;
   }
-  const auto out = setup.folder.quantized();
-  if (std::filesystem::exists(out)) remove_folder_safely(out);
+  SaveTransaction out(setup.folder.quantized(), Existing::kReplace);
   quantize_checkpoint({.checkpoint = find_checkpoint(setup.folder.checkpoints()),
                        .out = out,
                        .config = setup.config,
                        .data = &setup.data});
-  outcome.quantized = out;
+  outcome.quantized = out.final_folder();
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ class SensitivityOfAGolden : public testing::Test {
   TemporaryFolder folder_;
   LoadedModel loaded_ = read_model_folder(golden_path("models/llama_tiny"));
   std::unique_ptr<TokenStream> tokens_;
-  std::vector<at::Tensor> none_;
+  std::vector<TokenBatch> none_;
   QuantizationSettings settings_{.scheme = {4, QuantizationType::kWeightOnly, Granularity::kPerTensor, 0}};
 };
 

@@ -127,6 +127,24 @@ TEST(SaveTransaction, NeverOverwrites) {
   verify_folder(folder / "step-000001");
 }
 
+TEST(SaveTransaction, ReplacesWhereAskedAndOnlyOnceTheNewFolderIsWhole) {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::string& text, bool commits) {
+    SaveTransaction transaction(folder / "quantized", Existing::kReplace);
+    FileWriter writer(transaction.staging() / "file");
+    writer.write(text);
+    writer.close();
+    if (commits) transaction.commit({});
+  };
+  write("first", true);
+  write("second", false);
+  EXPECT_EQ(read_file(folder / "quantized" / "file"), "first");
+  write("third", true);
+  EXPECT_EQ(read_file(folder / "quantized" / "file"), "third");
+  EXPECT_EQ(find_damage(folder / "quantized"), std::vector<std::string>{});
+  EXPECT_EQ(names_in(folder.path()), std::set<std::string>{"quantized"});
+}
+
 TEST(SaveTransaction, AFullDiskFailsAndLeavesTheEarlierCheckpoint) {
   const TemporaryFolder folder;
   constexpr int kNoMount = 77;

@@ -165,7 +165,7 @@ class OutputErrorOfASmallModel : public testing::Test {
     initialize_parameters(config_, arena_, 7);
     model_->fuse_projections();
     at::manual_seed(3);
-    for (int i = 0; i < 2; ++i) batches_.push_back(at::randint(0, config_.vocab_size, {2, 16}, at::kLong));
+    for (int i = 0; i < 2; ++i) batches_.push_back({at::randint(0, config_.vocab_size, {2, 16}, at::kLong)});
   }
 
   std::shared_ptr<Transformer> quantized(const QuantizationSettings& settings) {
@@ -184,7 +184,7 @@ class OutputErrorOfASmallModel : public testing::Test {
                             .d_ff = 64};
   std::shared_ptr<Transformer> model_ = std::make_shared<Transformer>(config_);
   ParameterArena arena_{*model_, {}};
-  std::vector<at::Tensor> batches_;
+  std::vector<TokenBatch> batches_;
 };
 
 const QuantizationSettings kInt4{.scheme = {4, QuantizationType::kWeightOnly, Granularity::kPerGroup, 32}};
@@ -213,7 +213,7 @@ TEST_F(OutputErrorOfASmallModel, ALayersOwnErrorIsItsOutputOnTheFloatModelsInput
   });
   ASSERT_EQ(errors.layers[13].name, "model.layers.1.mlp.down_proj");
   const at::NoGradGuard no_grad;
-  for (const auto& ids : batches_) {
+  for (const auto& [ids, starts] : batches_) {
     at::Tensor x, moved;
     const auto hear = [](at::Tensor& into) {
       return Tap([&into](std::string_view name, const at::Tensor& value) {
@@ -236,8 +236,8 @@ TEST_F(OutputErrorOfASmallModel, ALayersOwnErrorIsItsOutputOnTheFloatModelsInput
 TEST_F(OutputErrorOfASmallModel, TheFirstBlocksErrorIsAllItsOwnAndLaterOnesAddToIt) {
   const auto errors = measure_output_errors(*model_, *quantized(kInt4), batches_, false);
   EXPECT_TRUE(errors.layers.empty());
-  EXPECT_LE(std::abs(errors.blocks[0].local - errors.blocks[0].cumulative), 1e-7);
-  EXPECT_GT(errors.blocks[0].local, 1e-4);
+  EXPECT_EQ(errors.blocks[0].local, errors.blocks[0].cumulative);
+  EXPECT_GT(errors.blocks[0].local, 0);
   EXPECT_LT(errors.blocks[2].local, errors.blocks[2].cumulative);
 }
 
@@ -246,10 +246,10 @@ TEST_F(OutputErrorOfASmallModel, ALayerThatStaysFloatHasNoErrorOfItsOwn) {
   settings.exclude = {"model.layers.0.*", "model.layers.2.*", "lm_head"};
   const auto errors = measure_output_errors(*model_, *quantized(settings), batches_, true);
   EXPECT_EQ(errors.layers.size(), 7u);
-  EXPECT_LE(errors.blocks[0].cumulative, 1e-6);
-  EXPECT_GT(errors.blocks[1].local, 1e-4);
-  EXPECT_LE(errors.blocks[2].local, 1e-6);
-  EXPECT_GT(errors.blocks[2].cumulative, 1e-4);
+  EXPECT_EQ(errors.blocks[0].cumulative, 0);
+  EXPECT_GT(errors.blocks[1].local, 0);
+  EXPECT_EQ(errors.blocks[2].local, 0);
+  EXPECT_GT(errors.blocks[2].cumulative, 0);
 }
 
 }  // namespace

@@ -167,6 +167,19 @@ TEST(QuantizationConfigJson, WhatNobodyElseCanLoadIsWrittenSoThatNobodyElseLoads
   }
 }
 
+TEST(QuantizationConfigJson, ThatSaysSomethingElseThanTheMetadataIsRefused) {
+  const TemporaryFolder folder;
+  write(folder.path(), quantize_golden("qwen3_tiny", kInt8));
+  auto config = read_json(folder / "config.json");
+  config["quantization_config"]["config_groups"]["group_0"]["weights"]["num_bits"] = 4;
+  write_file_atomically(folder / "config.json", config.dump());
+  const auto message = message_of([&] { read_model_folder(folder.path()); });
+  EXPECT_NE(message.find("config.json: quantization_config: found 4 at '/config_groups/group_0/weights/num_bits', but "
+                         "by quantization_metadata.json expected 8"),
+            std::string::npos)
+      << message;
+}
+
 // --- contradictions ---
 
 // A quantized folder whose metadata, config and tensors a test may spoil.

@@ -15,14 +15,14 @@ TEST_P(StaticRanges, AreThoseOfTheObserverOverEveryBatchOfTheInput) {
   const c10::NoGradGuard no_grad;
   const auto folder = golden_path("models/llama_tiny");
   const auto ids = Golden("models/llama_tiny/case.safetensors")["input_ids"];
-  const std::vector<at::Tensor> batches = {ids.narrow(0, 0, 1), ids.narrow(0, 1, 1).narrow(1, 0, 5), ids};
+  const std::vector<TokenBatch> batches = {{ids.narrow(0, 0, 1)}, {ids.narrow(0, 1, 1).narrow(1, 0, 5)}, {ids}};
   const std::string place = "model.layers.0.self_attn.input";  // no quantized layer comes before it
   const auto observer = make_observer(GetParam());
   const Tap tap = [&](std::string_view name, const at::Tensor& x) {
     if (name == place) observer->observe(x, place);
   };
   const auto original = read_model_folder(folder), loaded = read_model_folder(folder);
-  for (const auto& batch : batches) original.model->logits(batch, &tap);
+  for (const auto& batch : batches) original.model->logits(batch.ids, &tap);
   const auto range = observer->range();
 
   const QuantizationSettings settings{.scheme = {.type = QuantizationType::kStatic}, .observer = GetParam()};
