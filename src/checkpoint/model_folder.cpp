@@ -82,6 +82,7 @@ void load_one(const ParameterFiles& files, const FileTensor& layout, const Param
     if (missing > 0) parameter.narrow(0, rows, missing).copy_(ours.mean(0, true));
     row += rows;
   }
+  file.forget(*info);
 }
 
 }  // namespace

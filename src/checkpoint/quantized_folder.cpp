@@ -84,6 +84,7 @@ void load_float_tensors(const ParameterFiles& files, const ParameterArena& arena
     const auto [file, info] = files.find(name);
     if (!info) fail(ExitCode::kData, "{}: {}: missing", files.path().string(), name);
     value.copy_(load_float(*file, *info, value.sizes()));
+    file->forget(*info);
     known.insert(name);
   }
   for (const auto& name : files.names()) {

@@ -1,6 +1,7 @@
 #include "checkpoint/tensor_io.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 #include <fmt/ranges.h>
 
 #include <array>
@@ -39,6 +40,7 @@ at::Tensor load_tensor(const SafetensorsFile& file, const TensorInfo& info) {
     const auto bytes = file.data(info);
     SLM_CHECK(bytes.size() == tensor.nbytes());
     if (!bytes.empty()) std::memcpy(tensor.data_ptr(), bytes.data(), bytes.size());
+    file.forget(info);
     return tensor;
   }
   fail(ExitCode::kData, "{}: {}: dtype {} is not supported", file.path().string(), info.name, dtype_name(info.dtype));
@@ -53,7 +55,11 @@ at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info, at::I
     fail(ExitCode::kData, "{}: {}: dtype {}, expected F32, BF16 or F16", file.path().string(), info.name,
          dtype_name(info.dtype));
   }
-  return load_tensor(file, info).to(at::kFloat);
+  const auto bytes = file.data(info);
+  const bool is_aligned = reinterpret_cast<uintptr_t>(bytes.data()) % alignof(float) == 0;
+  if (info.dtype != DType::kF32 || !is_aligned || bytes.empty()) return load_tensor(file, info).to(at::kFloat);
+  auto* first = const_cast<std::byte*>(bytes.data());  // from_blob has no const form
+  return at::from_blob(first, shape, at::kFloat);
 }
 
 void save_tensors(const std::filesystem::path& path, const StateDict& tensors) {

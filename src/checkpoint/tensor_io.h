@@ -11,7 +11,8 @@ namespace slm {
 /// A copy of one tensor of the file, in its dtype. Error (kData) for a dtype that LibTorch has not.
 at::Tensor load_tensor(const SafetensorsFile& file, const TensorInfo& info);
 
-/// The same as float32, of F32, BF16 or F16. Error (kData) naming the tensor whose dtype or shape is another.
+/// The same as float32, of F32, BF16 or F16; where the file has it so, its own memory, valid as long as `file`. Error
+/// (kData) naming the tensor whose dtype or shape is another.
 at::Tensor load_float(const SafetensorsFile& file, const TensorInfo& info, at::IntArrayRef shape);
 
 /// Writes contiguous or strided tensors of any device.

@@ -1,5 +1,6 @@
 #include "core/process_memory.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -41,6 +42,12 @@ void discard_pages(void* begin, size_t bytes) {
   const uintptr_t first = (address + page - 1) / page * page, end = (address + bytes) / page * page;
   // Where the system cannot do it, the memory is only kept longer.
   if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
+
+void return_freed_memory() {
+  constexpr int kMapped = 1 << 20;
+  mallopt(M_MMAP_THRESHOLD, kMapped);
+  malloc_trim(0);
 }
 
 }  // namespace slm

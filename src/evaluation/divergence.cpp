@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kMostHeadTokens = 256;  // that go through the heads at a time
 constexpr int64_t kLogits = 1 << 20;      // of each head that exist at a time, unless a few tokens have more
+constexpr int64_t kDoubleLogits = 1 << 18;
 
 int64_t head_tokens(int64_t vocab_size) {
   constexpr int64_t kFewTokens = 16;
@@ -22,8 +23,13 @@ int64_t head_tokens(int64_t vocab_size) {
 
 // Adds what the logits (n, V) of both models after scored tokens say; targets (n).
 void add_tokens(const at::Tensor& first, const at::Tensor& second, const at::Tensor& targets, Divergence& sums) {
-  const auto p = at::log_softmax(first.to(at::kDouble), -1), q = at::log_softmax(second.to(at::kDouble), -1);
-  sums.kl_divergence += (at::exp(p) * (p - q)).sum().item<double>();
+  const int64_t tokens = first.size(0), step = std::max<int64_t>(1, kDoubleLogits / first.size(1));
+  for (int64_t begin = 0; begin < tokens; begin += step) {
+    const int64_t count = std::min(step, tokens - begin);
+    const auto p = at::log_softmax(first.narrow(0, begin, count).to(at::kDouble), -1),
+               q = at::log_softmax(second.narrow(0, begin, count).to(at::kDouble), -1);
+    sums.kl_divergence += (at::exp(p) * (p - q)).sum().item<double>();
+  }
   sums.flips += (first.argmax(-1) != second.argmax(-1)).sum().item<int64_t>();
   sums.loss_first += token_loss_sum(first, targets).item<double>();
   sums.loss_second += token_loss_sum(second, targets).item<double>();

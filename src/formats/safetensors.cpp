@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/process_memory.h"
 #include "formats/safetensors_header.h"
 
 namespace slm {
@@ -55,6 +56,11 @@ const TensorInfo* SafetensorsFile::find(std::string_view name) const {
 
 std::span<const std::byte> SafetensorsFile::data(const TensorInfo& tensor) const {
   return file_.bytes().subspan(data_begin_ + tensor.begin, tensor.end - tensor.begin);
+}
+
+void SafetensorsFile::forget(const TensorInfo& tensor) const {
+  const auto bytes = data(tensor);
+  discard_pages(const_cast<std::byte*>(bytes.data()), bytes.size());  // the mapping is private and read-only
 }
 
 void write_safetensors(const std::filesystem::path& path, std::span<const TensorToWrite> tensors,

@@ -37,6 +37,8 @@ class SafetensorsFile {
   const TensorInfo* find(std::string_view name) const;
   /// The tensor's bytes, valid as long as this object; they need not be aligned to the element's size.
   std::span<const std::byte> data(const TensorInfo& tensor) const;
+  /// Gives the memory of the tensor's pages back, where it was read through `data`; that reads them again.
+  void forget(const TensorInfo& tensor) const;
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   const std::filesystem::path& path() const { return path_; }
 

@@ -15,8 +15,7 @@
 namespace slm {
 namespace {
 
-constexpr size_t kAlignment = 64;                // of a cache line, and what LibTorch's own allocator gives
-constexpr size_t kMostIdle = size_t{128} << 20;  // bytes kept in all
+constexpr size_t kAlignment = 64;    // of a cache line, and what LibTorch's own allocator gives
 constexpr int kStepsOfDoubling = 8;  // sizes between a power of two and the next: at most an eighth is unused
 
 // The smallest of the sizes 8, 9 .. 15 times a power of two, in cache lines, that holds `bytes` > 0.
@@ -51,6 +50,18 @@ class BlockCache final : public c10::Allocator {
 
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
 
+  void limit(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    most_idle_ = bytes;
+    for (auto& blocks : idle_) {
+      while (idle_bytes_ > most_idle_ && !blocks.empty()) {
+        idle_bytes_ -= blocks.back()->size;
+        std::free(blocks.back());
+        blocks.pop_back();
+      }
+    }
+  }
+
   static BlockCache& instance() {
     static auto* cache = new BlockCache;  // never destroyed: tensors of static objects are freed after main
     return *cache;
@@ -76,7 +87,7 @@ class BlockCache final : public c10::Allocator {
 
   bool keep(Header* header) {
     const std::lock_guard lock(mutex_);
-    if (idle_bytes_ + header->size > kMostIdle) return false;
+    if (idle_bytes_ + header->size > most_idle_) return false;
     idle_[size_class(header->size)].push_back(header);
     idle_bytes_ += header->size;
     return true;
@@ -88,9 +99,9 @@ class BlockCache final : public c10::Allocator {
     if (!instance().keep(header)) std::free(header);
   }
 
-  std::mutex mutex_;                                              // guards the two below
+  std::mutex mutex_;                                              // guards what is below
   std::array<std::vector<Header*>, 64 * kStepsOfDoubling> idle_;  // by size class
-  size_t idle_bytes_ = 0;
+  size_t idle_bytes_ = 0, most_idle_ = size_t{128} << 20;
 };
 
 }  // namespace
@@ -99,5 +110,7 @@ void use_block_cache() {
   static std::once_flag once;
   std::call_once(once, [] { c10::SetCPUAllocator(&BlockCache::instance(), /*priority=*/1); });
 }
+
+void limit_block_cache(size_t bytes) { BlockCache::instance().limit(bytes); }
 
 }  // namespace slm

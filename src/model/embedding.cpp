@@ -1,15 +1,16 @@
 #include "model/embedding.h"
 
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include <ostream>
 
 #include "kernels/embedding.h"
+#include "model/unplaced_parameter.h"
 
 namespace slm {
 
-Embedding::Embedding(int64_t count, int64_t width) : weight_(register_parameter("weight", at::empty({count, width}))) {}
+Embedding::Embedding(int64_t count, int64_t width)
+    : weight_(register_parameter("weight", unplaced_parameter({count, width}))) {}
 
 at::Tensor Embedding::forward(const at::Tensor& ids) const { return embedding_lookup(weight_, ids); }
 

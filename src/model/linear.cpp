@@ -1,17 +1,17 @@
 #include "model/linear.h"
 
-#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include <ostream>
 
 #include "kernels/linear.h"
+#include "model/unplaced_parameter.h"
 
 namespace slm {
 
 DenseLinear::DenseLinear(int64_t in_features, int64_t out_features, bool bias)
-    : weight_(register_parameter("weight", at::empty({out_features, in_features}))) {
-  if (bias) bias_ = register_parameter("bias", at::empty({out_features}));
+    : weight_(register_parameter("weight", unplaced_parameter({out_features, in_features}))) {
+  if (bias) bias_ = register_parameter("bias", unplaced_parameter({out_features}));
 }
 
 DenseLinear::DenseLinear(at::Tensor shared_weight) : weight_(std::move(shared_weight)) {}

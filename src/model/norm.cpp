@@ -1,18 +1,18 @@
 #include "model/norm.h"
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/layer_norm.h>
 #include <fmt/format.h>
 
 #include <ostream>
 
 #include "kernels/rms_norm.h"
+#include "model/unplaced_parameter.h"
 
 namespace slm {
 
 Norm::Norm(NormKind kind, int64_t width, double eps, bool bias)
-    : kind_(kind), eps_(eps), weight_(register_parameter("weight", at::empty({width}))) {
-  if (bias && kind == NormKind::kLayerNorm) bias_ = register_parameter("bias", at::empty({width}));
+    : kind_(kind), eps_(eps), weight_(register_parameter("weight", unplaced_parameter({width}))) {
+  if (bias && kind == NormKind::kLayerNorm) bias_ = register_parameter("bias", unplaced_parameter({width}));
 }
 
 at::Tensor Norm::forward(const at::Tensor& x) const {

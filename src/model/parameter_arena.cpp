@@ -44,7 +44,7 @@ void ParameterArena::place(ArenaEntry& entry, const ArenaSettings& settings) con
   if (in_shadow || parameters_.defined()) {
     entry.tensor.set_data(view(in_shadow ? shadows_ : parameters_, entry));
   } else {
-    entry.tensor.set_data(entry.tensor.detach().to(settings.device));
+    entry.tensor.set_data(at::empty(entry.tensor.sizes(), settings.device));
   }
   const bool has_gradient = settings.gradients && entry.trainable;
   entry.tensor.set_requires_grad(has_gradient);

@@ -58,6 +58,12 @@ std::string PackedLinear::execution() const {
   return what + (supports_coded_linear(coded_weight(), 1) ? "fused" : "dequantized float32");
 }
 
+void PackedLinear::lay_out() {
+  if (packed_.defined() || !multiplies_integers()) return;
+  packed_ = pack_int8_weight(stored_);
+  stored_.reset();
+}
+
 at::Tensor PackedLinear::forward(const at::Tensor& x) {
   if (is_wanted(x)) return plain_forward(x);
   const auto rows = x.reshape({x.numel() / in_features_, in_features_});
@@ -79,10 +85,7 @@ at::Tensor PackedLinear::plain_forward(const at::Tensor& x) const {
 
 // (M, K) -> (M, N) of the dtype of `rows`
 at::Tensor PackedLinear::integer_product(const at::Tensor& rows) {
-  if (!packed_.defined()) {
-    packed_ = pack_int8_weight(stored_);
-    stored_.reset();
-  }
+  lay_out();
   const Int8Layer layer{packed_, scales_, float_bias(), rows.scalar_type()};
   if (scheme_.type == QuantizationType::kDynamic) return int8_linear(quantize_rows(rows), layer);
   return int8_linear(quantize_affine(rows, *activation_), *activation_, layer);

@@ -32,6 +32,10 @@ class PackedLinear final : public Linear {
   int64_t out_features() const override { return out_features_; }
   void pretty_print(std::ostream& stream) const override;
 
+  /// Lays the codes out as this processor multiplies them, where that is another way than they are stored. The first
+  /// product does it where nobody has; what it frees is then found between other memory.
+  void lay_out();
+
   const Scheme& scheme() const { return scheme_; }
   /// Codes (not packed) and scales.
   QuantizedWeight weight() const;

@@ -230,6 +230,7 @@ class LayerQuantizer {
       packed[layer->name] = std::make_shared<PackedLinear>(quantized, dense.bias(), statistics.activation);
       report(*layer, weight, quantized, statistics.activation);
     }
+    for (const auto& [name, layer] : packed) std::dynamic_pointer_cast<PackedLinear>(layer)->lay_out();
     model_.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
       if (const auto found = packed.find(name); found != packed.end()) layer = found->second;
     });

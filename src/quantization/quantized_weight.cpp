@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
+#include <ATen/ops/amax.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/count_nonzero.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/nonzero.h>
@@ -76,22 +78,24 @@ QuantizationError error_of(const Sums& sums) {
   return result;
 }
 
-// Calls body(rows of `weight`, the same rows of `quantized`), some at a time.
+// Calls body(first row, number of rows) for some rows of a weight after others, so that copies of them stay small.
 template <class Body>
-void for_each_part(const at::Tensor& weight, const QuantizedWeight& quantized, const Body& body) {
+void for_each_part(const at::Tensor& weight, const Body& body) {
   constexpr int64_t kElements = 1 << 20;
   const int64_t rows = weight.size(0), step = std::max<int64_t>(1, kElements / weight.size(1));
-  for (int64_t row = 0; row < rows; row += step) {
-    const int64_t count = std::min(step, rows - row);
-    body(weight.narrow(0, row, count), rows_of(quantized, row, count));
-  }
+  for (int64_t row = 0; row < rows; row += step) body(row, std::min(step, rows - row));
 }
 
 }  // namespace
 
 at::Tensor amax_scales(const at::Tensor& weight, const Scheme& scheme) {
-  const auto amax = largest_magnitude(weight, scheme.per_tensor(), scheme.run_length(weight.size(1)));
-  return symmetric_scales(amax, scheme.codes());
+  std::vector<at::Tensor> parts;
+  for_each_part(weight, [&](int64_t row, int64_t count) {
+    parts.push_back(
+        largest_magnitude(weight.narrow(0, row, count), scheme.per_tensor(), scheme.run_length(weight.size(1))));
+  });
+  const auto amax = at::cat(parts);
+  return symmetric_scales(scheme.per_tensor() ? at::amax(amax, 0, /*keepdim=*/true) : amax, scheme.codes());
 }
 
 QuantizedWeight round_to_nearest(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales) {
@@ -108,13 +112,15 @@ at::Tensor dequantize(const QuantizedWeight& weight) {
 }
 
 void check_finite(const at::Tensor& weight, std::string_view layer) {
-  const auto wrong = at::nonzero(at::isfinite(weight).logical_not());  // (count, 2)
-  if (wrong.size(0) == 0) return;
-  const auto row = wrong[0][0].item<int64_t>(), column = wrong[0][1].item<int64_t>();
-  fail(ExitCode::kData,
-       "{}: the weight holds {} at row {}, column {}; it cannot be quantized (the checkpoint's training diverged; use "
-       "an earlier one)",
-       layer, found_number(weight[row][column].item<float>()), row, column);
+  for_each_part(weight, [&](int64_t first, int64_t count) {
+    const auto wrong = at::nonzero(at::isfinite(weight.narrow(0, first, count)).logical_not());  // (found, 2)
+    if (wrong.size(0) == 0) return;
+    const auto row = first + wrong[0][0].item<int64_t>(), column = wrong[0][1].item<int64_t>();
+    fail(ExitCode::kData,
+         "{}: the weight holds {} at row {}, column {}; it cannot be quantized (the checkpoint's training diverged; "
+         "use an earlier one)",
+         layer, found_number(weight[row][column].item<float>()), row, column);
+  });
 }
 
 QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& approximation) {
@@ -123,8 +129,9 @@ QuantizationError quantization_error(const at::Tensor& x, const at::Tensor& appr
 
 QuantizationError quantization_error(const at::Tensor& weight, const QuantizedWeight& quantized) {
   Sums sums;
-  for_each_part(weight, quantized, [&](const at::Tensor& x, const QuantizedWeight& part) {
-    sums.add(sums_of(x.cpu().contiguous(), dequantize(part).cpu()));
+  for_each_part(weight, [&](int64_t row, int64_t count) {
+    const auto x = weight.narrow(0, row, count).cpu().contiguous();
+    sums.add(sums_of(x, dequantize(rows_of(quantized, row, count)).cpu()));
   });
   return error_of(sums);
 }
@@ -132,9 +139,10 @@ QuantizationError quantization_error(const at::Tensor& weight, const QuantizedWe
 double clipped_share(const at::Tensor& weight, const QuantizedWeight& quantized) {
   const double outermost = quantized.scheme.codes().max + 0.5;
   int64_t clipped = 0;
-  for_each_part(weight, quantized, [&](const at::Tensor& x, const QuantizedWeight& part) {
+  for_each_part(weight, [&](int64_t row, int64_t count) {
+    const auto part = rows_of(quantized, row, count);
     const auto step = dequantize({part.scheme, at::ones_like(part.codes), part.scales});
-    clipped += at::count_nonzero(at::abs(x) > step * outermost).item<int64_t>();
+    clipped += at::count_nonzero(at::abs(weight.narrow(0, row, count)) > step * outermost).item<int64_t>();
   });
   return static_cast<double>(clipped) / static_cast<double>(weight.numel());
 }

@@ -15,12 +15,12 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
-#include "core/process_memory.h"
 #include "core/sha256.h"
 #include "evaluation/divergence.h"
 #include "formats/manifest.h"
 #include "quantization/plan.h"
 #include "quantization/quantize_layers.h"
+#include "training/quantization_memory.h"
 #include "training/run_progress.h"
 #include "training/setup.h"
 
@@ -88,36 +88,17 @@ std::optional<QuantizationQuality> measure(Transformer& parent, Transformer& mod
                              .tokens = result.tokens};
 }
 
-// What the work takes, in bytes.
-struct Memory {
-  int64_t before = 0;         // resident when it begins
-  int64_t model = 0;          // the float model's parameters
-  int64_t hidden_states = 0;  // of the calibration batches
-};
-
-std::string describe(const Memory& memory) {
-  const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
-  const int64_t peak = peak_resident_bytes(), grown = peak - memory.before - memory.hidden_states;
-  return fmt::format(
-      "peak memory {:.0f} MiB: {:.0f} before, {:.0f} of hidden states, and {:.2f} times the float model's {:.0f}",
-      mebibytes(peak), mebibytes(memory.before), mebibytes(memory.hidden_states),
-      static_cast<double>(grown) / static_cast<double>(memory.model), mebibytes(memory.model));
-}
-
-// Reports each layer, and gives back the memory of float weights that only the comparison at the end needs again: it
-// reads them from the file once more.
-QuantizationListener listener(bool head_is_embedding, Memory& memory) {
+QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory) {
   return {.on_layer =
               [](const QuantizedLayerInfo& layer) {
                 log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
                          layer.error.max_abs_error, 100 * layer.clipped);
               },
           .on_last_read =
-              [head_is_embedding](const std::string& layer, const at::Tensor& weight) {
-                const bool is_needed = layer == "lm_head" && head_is_embedding;
-                if (weight.is_cpu() && !is_needed) discard_pages(weight.data_ptr(), weight.nbytes());
+              [&memory, is_tied = parent.tie_embeddings](const std::string& layer, const at::Tensor& weight) {
+                if (layer != "lm_head" || !is_tied) memory.release(weight);  // else it goes on being the embedding
               },
-          .on_hidden_states = [&memory](int64_t bytes) { memory.hidden_states = bytes; }};
+          .on_hidden_states = [&memory](int64_t bytes) { memory.set_hidden_states(bytes); }};
 }
 
 // Tokens that a checkpoint's run has trained on, for each of its parameters; nothing where no run made it.
@@ -168,10 +149,9 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
          name_of(settings.scheme.type), name_of(settings.method));
   }
-  forget_peak();
-  Memory memory{.before = resident_bytes()};
+  QuantizationMemory memory;
   const auto loaded = read_model_folder(job.checkpoint);
-  memory.model = loaded.arena->size() * static_cast<int64_t>(sizeof(float));
+  memory.set_model(*loaded.arena);
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
   fmt::print("{}", format_plan(plan, settings));
@@ -185,19 +165,20 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
                                 .libtorch_version = TORCH_VERSION,
                                 .parent = parent_of(job.checkpoint),
                                 .calibration = calibration_info(settings, batches, job.data)};
-  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config().tie_embeddings, memory));
+  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory));
   metadata.coverage = coverage_of(model, plan);
   metadata.left_float = left_float(model, plan);
   if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
   metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent);
   if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
+  memory.release_float_weights();
   const auto& folder = job.out.staging();
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
   if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));
   job.out.commit({.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
   log_info("saved {}: {} parameters at {:.2f} bits, {} in float; {}", job.out.final_folder().string(),
            metadata.coverage.quantized_parameters, metadata.coverage.bits_per_weight,
-           metadata.coverage.float_parameters, describe(memory));
+           metadata.coverage.float_parameters, memory.describe());
   return metadata;
 }
 

@@ -69,8 +69,8 @@ TEST_P(Smoothed, FloatFunctionStaysTheSameAndTheSavedNormsBelongToTheSavedCodes)
     EXPECT_TRUE((at::abs(dequantize(codes) - weight) <= 0.5001 * step).all().item<bool>()) << name;
     const auto bias = dynamic_cast<DenseLinear&>(*layer).bias();
     auto dense = std::make_shared<DenseLinear>(layer->in_features(), layer->out_features(), bias.defined());
-    dense->weight().copy_(weight);
-    if (bias.defined()) dense->bias().copy_(bias);
+    dense->weight().set_data(weight.detach());
+    if (bias.defined()) dense->bias().set_data(bias.detach());
     layer = dense;
   });
   for (auto& parameter : smoothed.model->named_parameters()) {
