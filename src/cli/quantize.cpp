@@ -16,6 +16,7 @@
 #include "config/describe.h"
 #include "config/suggest.h"
 #include "core/error.h"
+#include "core/signals.h"
 #include "data/tokenizer.h"
 #include "formats/save_transaction.h"
 #include "training/quantize_checkpoint.h"
@@ -62,7 +63,7 @@ std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
   return overrides;
 }
 
-void run_quantize(const QuantizeArguments& arguments) {
+void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
@@ -76,13 +77,19 @@ void run_quantize(const QuantizeArguments& arguments) {
     data = prepare_data(config.data, *config.model.max_sequence_length, folder->path());
     refuse_new_tokens(*data, *load_tokenizer(checkpoint / "tokenizer.json"), checkpoint);
   }
-  quantize_checkpoint({.checkpoint = checkpoint, .out = out, .config = config, .data = data ? &*data : nullptr});
-  fmt::print("quantized checkpoint {}\n", arguments.out);
+  const StopSignals signals;
+  const auto done = quantize_checkpoint(
+      {.checkpoint = checkpoint, .out = out, .config = config, .data = data ? &*data : nullptr, .signals = &signals});
+  if (done) {
+    fmt::print("quantized checkpoint {}\n", arguments.out);
+  } else {
+    exit_code = 128 + signals.requested();
+  }
 }
 
 }  // namespace
 
-void add_quantize(CLI::App& app, int&) {
+void add_quantize(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("quantize", "Quantize a float checkpoint to 8 or 4 bits, and measure what it costs");
   auto arguments = std::make_shared<QuantizeArguments>();
@@ -99,7 +106,7 @@ void add_quantize(CLI::App& app, int&) {
       "  slm quantize runs/quickstart q8 quantization_type=dynamic\n"
       "  slm quantize runs/quickstart q4 quantization_bits=4 quantization_type=weight_only quantization_method=gptq\n"
       "  slm quantize qwen/ q8 --data corpus.txt");
-  command->callback([arguments] { run_quantize(*arguments); });
+  command->callback([arguments, &exit_code] { run_quantize(*arguments, exit_code); });
 }
 
 }  // namespace slm::cli

@@ -1,67 +1,64 @@
 #include "core/signals.h"
 
-#include <signal.h>
-#include <time.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <array>
-#include <atomic>
-#include <cerrno>
+#include <chrono>
 #include <cstdint>
 
 #include "core/error.h"
 
 namespace slm {
-
 namespace {
 
-constexpr std::array kSignals = {SIGINT, SIGTERM};
-constexpr int64_t kSameRequestNanoseconds = 100'000'000;
+using Clock = std::chrono::steady_clock;
 
-// A signal handler has no other way to be reached than objects of static storage.
-std::atomic<int> first_signal = 0;
-std::atomic<int64_t> first_time = 0;
-std::atomic<bool> installed = false;
-std::array<struct sigaction, kSignals.size()> former;
-static_assert(std::atomic<int>::is_always_lock_free && std::atomic<int64_t>::is_always_lock_free);
+constexpr auto kSameRequest = std::chrono::milliseconds(100);
 
-int64_t now_nanoseconds() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-// Calls only what signal-safety(7) allows.
-void on_signal(int signal_number) {
-  const int saved_errno = errno;
-  int none = 0;
-  if (first_signal.load() == 0) first_time.store(now_nanoseconds());
-  if (!first_signal.compare_exchange_strong(none, signal_number) &&
-      now_nanoseconds() - first_time.load() > kSameRequestNanoseconds) {
-    _exit(128 + signal_number);
-  }
-  errno = saved_errno;
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal_number : {SIGINT, SIGTERM}) sigaddset(&set, signal_number);
+  return set;
 }
 
 }  // namespace
 
 StopSignals::StopSignals() {
-  SLM_CHECK(!installed.exchange(true));
-  first_signal = 0;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  // The loop asks `requested()`; libraries that know nothing of EINTR must not see their reads fail.
-  action.sa_flags = SA_RESTART;
-  sigemptyset(&action.sa_mask);
-  for (const int signal_number : kSignals) sigaddset(&action.sa_mask, signal_number);
-  for (size_t i = 0; i < kSignals.size(); ++i) SLM_CHECK(sigaction(kSignals[i], &action, &former[i]) == 0);
+  const sigset_t set = stop_signals();
+  SLM_CHECK(pthread_sigmask(SIG_BLOCK, &set, &former_) == 0);
+  signals_ = signalfd(-1, &set, SFD_CLOEXEC);
+  end_ = eventfd(0, EFD_CLOEXEC);
+  SLM_CHECK(signals_ >= 0 && end_ >= 0);
+  watcher_ = std::thread([this] { watch(); });
 }
 
 StopSignals::~StopSignals() {
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former[i], nullptr);
-  installed = false;
+  const uint64_t one = 1;
+  SLM_CHECK(write(end_, &one, sizeof(one)) == sizeof(one));
+  watcher_.join();
+  close(end_);
+  close(signals_);
+  pthread_sigmask(SIG_SETMASK, &former_, nullptr);
 }
 
-int StopSignals::requested() const { return first_signal.load(); }
+void StopSignals::watch() {
+  std::optional<Clock::time_point> first;
+  pollfd files[] = {{.fd = end_, .events = POLLIN, .revents = 0}, {.fd = signals_, .events = POLLIN, .revents = 0}};
+  while (true) {
+    if (poll(files, std::size(files), -1) < 0) continue;
+    signalfd_siginfo info{};
+    if (files[1].revents != 0 && read(signals_, &info, sizeof(info)) == sizeof(info)) {
+      const auto signal_number = static_cast<int>(info.ssi_signo);
+      if (first && Clock::now() - *first > kSameRequest) _exit(128 + signal_number);
+      if (!first) requested_ = signal_number;
+      if (!first) first = Clock::now();
+    } else if (files[0].revents != 0) {
+      return;
+    }
+  }
+}
 
 }  // namespace slm

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
+#include <functional>
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/folder_files.h"
@@ -15,6 +17,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "core/process_memory.h"
 #include "core/sha256.h"
 #include "evaluation/divergence.h"
 #include "formats/manifest.h"
@@ -69,14 +72,16 @@ std::vector<LeftFloat> left_float(Transformer& model, const QuantizationPlan& pl
 
 // How the quantized model predicts the validation text, beside its parent.
 std::optional<QuantizationQuality> measure(Transformer& parent, Transformer& model, const TrainingConfig& config,
-                                           const PreparedData* data, QuantizationParent& parent_info) {
+                                           const PreparedData* data, QuantizationParent& parent_info,
+                                           const std::function<void()>& check_stop) {
   if (!data || !data->validation) {
     log_info("no validation text: the quantized model is not compared with its parent");
     return std::nullopt;
   }
   const auto result =
       compare_predictions(parent, model, *data->validation, *config.model.max_sequence_length,
-                          {.batch_size = *config.micro_batch_size, .isolate_documents = config.data.isolate_documents});
+                          {.batch_size = *config.micro_batch_size, .isolate_documents = config.data.isolate_documents},
+                          [&](double) { check_stop(); });
   parent_info.validation_loss = result.loss_first;
   log_info("validation loss {:.4f} -> {:.4f} ({:+.4f}), KL {:.5f}, top-1 agreement {:.4f}, {} tokens",
            result.loss_first, result.loss_second, result.loss_difference(), result.kl_divergence, result.top1_agreement,
@@ -88,9 +93,11 @@ std::optional<QuantizationQuality> measure(Transformer& parent, Transformer& mod
                              .tokens = result.tokens};
 }
 
-QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory) {
+QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory,
+                              const std::function<void()>& check_stop) {
   return {.on_layer =
-              [](const QuantizedLayerInfo& layer) {
+              [&check_stop](const QuantizedLayerInfo& layer) {
+                check_stop();
                 log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
                          layer.error.max_abs_error, 100 * layer.clipped);
               },
@@ -108,6 +115,21 @@ std::optional<double> tokens_per_parameter(const std::filesystem::path& checkpoi
   int64_t parameters = 0;
   for (const auto& parameter : model.parameters()) parameters += parameter.numel();
   return static_cast<double>(read_run_progress(state).tokens) / static_cast<double>(parameters);
+}
+
+// Error (kOutOfMemory) where the hidden states of all calibration batches are more than the machine has left.
+void check_hidden_states(const TrainingConfig& config, const QuantizationSettings& settings,
+                         const TransformerConfig& shape) {
+  const int64_t available = available_bytes(), batches = config.quantization.calibration_batches;
+  const int64_t times = settings.method == QuantizationMethod::kGptq ? 2 : 1;
+  const double needed = static_cast<double>(batches) * static_cast<double>(times) *
+                        static_cast<double>(*config.micro_batch_size) *
+                        static_cast<double>(*config.model.max_sequence_length * shape.d_model) * sizeof(float);
+  if (available == 0 || needed <= static_cast<double>(available)) return;
+  fail(ExitCode::kOutOfMemory,
+       "quantization_calibration_batches: the hidden states of {} batches take {:.0f} MiB, but {} MiB of memory are "
+       "available; use fewer, or a smaller micro_batch_size",
+       batches, needed / (1 << 20), available >> 20);
 }
 
 }  // namespace
@@ -143,7 +165,14 @@ std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const 
   return batches;
 }
 
-QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
+namespace {
+
+struct Stopped {};  // thrown where a signal asks for it
+
+QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
+  const std::function<void()> check_stop = [&] {
+    if (job.signals && job.signals->requested() != 0) throw Stopped();
+  };
   const auto settings = quantization_settings(job.config);
   if (settings.calibrates() && !job.data) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
@@ -155,6 +184,8 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
   fmt::print("{}", format_plan(plan, settings));
+  std::fflush(stdout);  // into a file as well it stands before what is logged afterwards
+  if (settings.calibrates()) check_hidden_states(job.config, settings, model.config());
   const auto parent = model.share();
   const auto batches = settings.calibrates() ? calibration_batches(job.config, *job.data) : std::vector<TokenBatch>();
   QuantizationMetadata metadata{.mode = job.config.quantization.mode,
@@ -165,11 +196,11 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
                                 .libtorch_version = TORCH_VERSION,
                                 .parent = parent_of(job.checkpoint),
                                 .calibration = calibration_info(settings, batches, job.data)};
-  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory));
+  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory, check_stop));
   metadata.coverage = coverage_of(model, plan);
   metadata.left_float = left_float(model, plan);
   if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
-  metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent);
+  metadata.quality = measure(*parent, model, job.config, job.data, metadata.parent, check_stop);
   if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
   memory.release_float_weights();
   const auto& folder = job.out.staging();
@@ -180,6 +211,17 @@ QuantizationMetadata quantize_checkpoint(const QuantizationJob& job) {
            metadata.coverage.quantized_parameters, metadata.coverage.bits_per_weight,
            metadata.coverage.float_parameters, memory.describe());
   return metadata;
+}
+
+}  // namespace
+
+std::optional<QuantizationMetadata> quantize_checkpoint(const QuantizationJob& job) {
+  try {
+    return quantize_until_stopped(job);
+  } catch (const Stopped&) {
+    log_warning("stopped by signal {}: nothing is quantized", job.signals->requested());
+    return std::nullopt;
+  }
 }
 
 }  // namespace slm

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/training_config.h"
+#include "core/signals.h"
 #include "data/prepare.h"
 #include "formats/save_transaction.h"
 #include "model/token_batch.h"
@@ -23,16 +24,17 @@ QuantizationSettings quantization_settings(const TrainingConfig& config);
 std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const PreparedData& data);
 
 struct QuantizationJob {
-  std::filesystem::path checkpoint;    // verified float folder
-  SaveTransaction& out;                // is committed
-  const TrainingConfig& config;        // resolved, quantization_mode ptq
-  const PreparedData* data = nullptr;  // calibrates on its training text and compares on its validation text; may be
-                                       // null where nothing is calibrated
+  std::filesystem::path checkpoint;      // verified float folder
+  SaveTransaction& out;                  // is committed
+  const TrainingConfig& config;          // resolved, quantization_mode ptq
+  const PreparedData* data = nullptr;    // calibrates on its training text and compares on its validation text; may be
+                                         // null where nothing is calibrated
+  const StopSignals* signals = nullptr;  // asked after each layer and batch; may be null
 };
 
 /// Prints the plan to stdout before anything else happens, and progress to the log. Returns what was written to
-/// quantization_metadata.json. Errors as of each part; (kUsage) where the scheme must be calibrated and there is no
-/// data.
-QuantizationMetadata quantize_checkpoint(const QuantizationJob& job);
+/// quantization_metadata.json, or nothing, and `out` stays as it was, where a signal asked to stop. Errors as of each
+/// part; (kUsage) where the scheme must be calibrated and there is no data.
+std::optional<QuantizationMetadata> quantize_checkpoint(const QuantizationJob& job);
 
 }  // namespace slm

@@ -19,7 +19,9 @@
 #include "model/freeze.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
+#include "quantization/plan.h"
 #include "training/builders.h"
+#include "training/quantize_checkpoint.h"
 
 namespace slm {
 namespace {
@@ -250,6 +252,8 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
                                      .device = device,
                                      .frozen = frozen,
                                      .hidden_matrices_apart = uses_muon(c)});
+  if (c.quantization.mode != "none")
+    plan_quantization(*setup.loaded.model, quantization_settings(c));  // or an error now
   setup.loaded.model->set_recompute(c.gradient_checkpointing);
   setup.loaded.tokenizer = setup.data.tokenizer;
   setup.optimizer = make_optimizer(c, *setup.loaded.arena);

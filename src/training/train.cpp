@@ -54,18 +54,21 @@ void describe_run(const TrainingSetup& setup) {
 namespace {
 
 // The best checkpoint, else the latest, becomes the run's quantized model, in the place of one of an earlier end.
-void quantize_result(const TrainingSetup& setup, TrainingOutcome& outcome) {
+void quantize_result(const TrainingSetup& setup, const StopSignals& signals, TrainingOutcome& outcome) {
   if (setup.config.quantization.mode != "ptq") return;
-  if (outcome.signal != 0 || outcome.save_failed || !outcome.checkpoint) {
+  if (outcome.signal != 0 || outcome.save_failed) {
     log_warning("the run did not reach its end: nothing is quantized");
     return;
   }
+  remove_stale_staging(setup.folder.root);
   SaveTransaction out(setup.folder.quantized(), Existing::kReplace);
-  quantize_checkpoint({.checkpoint = find_checkpoint(setup.folder.checkpoints()),
-                       .out = out,
-                       .config = setup.config,
-                       .data = &setup.data});
-  outcome.quantized = out.final_folder();
+  const auto done = quantize_checkpoint({.checkpoint = find_checkpoint(setup.folder.checkpoints()),
+                                         .out = out,
+                                         .config = setup.config,
+                                         .data = &setup.data,
+                                         .signals = &signals});
+  outcome.signal = signals.requested();
+  if (done) outcome.quantized = out.final_folder();
 }
 
 }  // namespace
@@ -81,7 +84,7 @@ TrainingOutcome train(const TrainingConfig& config, const std::string& config_te
   const int64_t grown = memory_of(setup.device).peak - setup.bytes_before;
   log_info("memory: grew by {:.1f} MiB at most, planned were {:.1f}", static_cast<double>(grown) / (1 << 20),
            static_cast<double>(setup.memory.total()) / (1 << 20));
-  quantize_result(setup, outcome);
+  quantize_result(setup, signals, outcome);
   return outcome;
 }
 

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <thread>
 
 #include "cli/train_command.h"
 #include "formats/safetensors.h"
@@ -94,6 +97,9 @@ TEST_F(QuantizeCommand, RefusesKeysThatItDoesNotReadAndTextThatTheModelCannotRea
             std::string::npos);
   EXPECT_NE(error({"quantization_bit=4"}, kUsage).find("did you mean quantization_bits?"), std::string::npos);
   EXPECT_NE(error({"quantization_mode=none"}, kUsage).find("quantization_mode: is not read"), std::string::npos);
+  EXPECT_NE(error({"quantization_calibration_batches=1000000000000"}, 4)
+                .find("quantization_calibration_batches: the hidden states of 1000000000000 batches take"),
+            std::string::npos);
   EXPECT_NE(error({"--data", "builtin:chat"}, kData).find("special tokens"), std::string::npos);
 }
 
@@ -126,6 +132,38 @@ TEST_F(QuantizeCommand, ANameThatIsTakenIsRefusedBeforeAnyTextIsRead) {
   const auto result = run_slm({"quantize", run().string(), run().string()});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.error.find(run().string() + ": exists already"), std::string::npos) << result.error;
+}
+
+TEST_F(QuantizeCommand, AFinishedRunIsQuantizedWhenItIsResumedSo) {
+  ASSERT_EQ(train().exit_code, 0);
+  const auto result = train({"resume=auto", "quantization_mode=ptq", "quantization_bits=4"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(metadata(run() / "quantized")["bits"], 4);
+}
+
+TEST_F(QuantizeCommand, AWrongExcludeIsAnErrorBeforeTheTraining) {
+  const auto result = train({"quantization_mode=ptq", "quantization_exclude=nonsense"});
+  EXPECT_EQ(result.exit_code, kUsage);
+  EXPECT_NE(result.error.find("\"nonsense\" matches no linear layer"), std::string::npos) << result.error;
+  EXPECT_FALSE(fs::exists(run() / "metrics.jsonl"));
+}
+
+TEST_F(QuantizeCommand, ASignalStopsItAndLeavesNothing) {
+  ASSERT_EQ(train({"model.d_model=128", "model.n_layers=8", "max_steps=2", "warmup_steps=1"}).exit_code, 0);
+  Process process({"quantize", run().string(), run("q4").string(), "quantization_method=gptq", "quantization_bits=4"});
+  const auto staged = [&] {
+    for (const auto& entry : fs::directory_iterator(folder_ / "")) {
+      if (entry.path().filename().string().starts_with(".tmp-q4-")) return true;
+    }
+    return false;
+  };
+  while (!staged()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the text is prepared by then
+  process.send(SIGTERM);
+  const auto stopped = process.wait();
+  EXPECT_EQ(stopped.exit_code, 128 + SIGTERM) << stopped.error;
+  EXPECT_FALSE(staged());
+  EXPECT_FALSE(fs::exists(run("q4")));
 }
 
 TEST_F(QuantizeCommand, ARunThatEndsInQuantizingPutsTheNewModelInThePlaceOfTheOld) {
