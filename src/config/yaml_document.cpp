@@ -154,7 +154,10 @@ YamlNode read_document(std::string_view text, const Source& source, Problems& pr
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const YAML::Exception& error) {
-    throw Unreadable{source.at(error.mark), fmt::format("not valid YAML: {}", error.msg)};
+    const bool is_glob = error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR;
+    throw Unreadable{source.at(error.mark),
+                     fmt::format("not valid YAML: {}{}", error.msg,
+                                 is_glob ? "; a text that begins with * stands in quotes: \"*.down_proj\"" : "")};
   }
   return builder.take_root();
 }

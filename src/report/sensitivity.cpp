@@ -1,6 +1,7 @@
 #include "report/sensitivity.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -24,11 +25,11 @@ std::string cost(const SensitivityEntry& entry) {
                      100 * entry.top1_agreement);
 }
 
-// As a config has it, a line each.
+// As a config has it, a line each, and as an override.
 std::string exclude_key(const std::vector<std::string>& layers) {
   std::string text = "quantization_exclude:\n";
   for (const auto& layer : layers) text += "  - " + layer + "\n";
-  return text;
+  return text + fmt::format("# behind slm quantize: 'quantization_exclude=[{}]'\n", fmt::join(layers, ", "));
 }
 
 Json entry_json(const SensitivityEntry& entry) {

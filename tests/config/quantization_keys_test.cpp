@@ -36,7 +36,9 @@ TEST(QuantizationKeys, GranularityFollowsFromTheBits) {
 
 TEST(QuantizationKeys, WhatIsWrongIsSaidAllAtOnceWithTheNearestKey) {
   EXPECT_EQ(message("bitz=4"), "--as: bitz: unknown key; did you mean bits?");
-  EXPECT_EQ(message("exclude=*.down_proj"), "--as: exclude: not valid YAML: the referenced anchor is not defined");
+  EXPECT_EQ(message("exclude=*.down_proj"),
+            "--as: exclude: not valid YAML: the referenced anchor is not defined; a text that begins with * stands in "
+            "quotes: \"*.down_proj\"");
   EXPECT_EQ(message("bits=5"), "--as: bits: found '5', expected one of 8, 4");
   EXPECT_EQ(message("bits"), "--as: found 'bits', expected key=value");
   EXPECT_EQ(message("bits=4,bits=8"), "--as: bits: given twice");

@@ -290,7 +290,10 @@ TEST(SensitivityText, EndsWithTheKeyToPasteAndWhatItSaves) {
   const auto text = sensitivity_text(sensitivity, {.width = 80});
   EXPECT_LE(widest(text), 80u) << text;
   EXPECT_TRUE(is_ascii(text));
-  EXPECT_TRUE(text.ends_with("quantization_exclude:\n  - model.layers.0.mlp.down_proj\n")) << text;
+  EXPECT_TRUE(
+      text.ends_with("quantization_exclude:\n  - model.layers.0.mlp.down_proj\n"
+                     "# behind slm quantize: 'quantization_exclude=[model.layers.0.mlp.down_proj]'\n"))
+      << text;
   for (const char* part : {"80.0 %", "leaving them float:     loss -0.45000", "0.self_attn.q_proj,k_proj"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
