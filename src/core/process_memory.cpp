@@ -37,11 +37,11 @@ int64_t available_bytes() {
 }
 
 void discard_pages(void* begin, size_t bytes) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto address = reinterpret_cast<uintptr_t>(begin);
-  const uintptr_t first = (address + page - 1) / page * page, end = (address + bytes) / page * page;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t before = (page - reinterpret_cast<uintptr_t>(begin) % page) % page;  // of a page that began earlier
+  if (bytes < before + page) return;
   // Where the system cannot do it, the memory is only kept longer.
-  if (first < end) madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  madvise(static_cast<std::byte*>(begin) + before, (bytes - before) / page * page, MADV_DONTNEED);
 }
 
 void return_freed_memory() {

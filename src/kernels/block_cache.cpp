@@ -15,8 +15,8 @@
 namespace slm {
 namespace {
 
-constexpr size_t kAlignment = 64;    // of a cache line, and what LibTorch's own allocator gives
-constexpr int kStepsOfDoubling = 8;  // sizes between a power of two and the next: at most an eighth is unused
+constexpr size_t kAlignment = 64;       // of a cache line, and what LibTorch's own allocator gives
+constexpr size_t kStepsOfDoubling = 8;  // sizes between a power of two and the next: at most an eighth is unused
 
 // The smallest of the sizes 8, 9 .. 15 times a power of two, in cache lines, that holds `bytes` > 0.
 size_t rounded_size(size_t bytes) {
@@ -99,8 +99,8 @@ class BlockCache final : public c10::Allocator {
     if (!instance().keep(header)) std::free(header);
   }
 
-  std::mutex mutex_;                                              // guards what is below
-  std::array<std::vector<Header*>, 64 * kStepsOfDoubling> idle_;  // by size class
+  std::mutex mutex_;                                                      // guards what is below
+  std::array<std::vector<Header*>, size_t{64} * kStepsOfDoubling> idle_;  // by size class
   size_t idle_bytes_ = 0, most_idle_ = size_t{128} << 20;
 };
 

@@ -45,7 +45,7 @@ at::Tensor order_of(const at::Tensor& curvature, GptqOrder order) {
 
 at::Tensor sweep(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales, const GptqColumns& columns) {
   const int64_t rows = weight.size(0), width = weight.size(1);
-  const auto codes = at::empty({rows, width}, weight.options().dtype(at::kChar));
+  auto codes = at::empty({rows, width}, weight.options().dtype(at::kChar));
   const cpu::Sweep sweep{.columns = width,
                          .factor = elements<const double>(columns.factor),
                          .order = elements<const int64_t>(columns.order),
@@ -119,9 +119,9 @@ void Hessian::add(const at::Tensor& x, const at::Tensor& exact) {
   });
 }
 
-GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSettings& settings) {
+GptqColumns gptq_columns(Hessian&& hessian, std::string_view input, const GptqSettings& settings) {
   SLM_CHECK(settings.damp >= 1e-6);
-  const auto matrix = hessian.sum();
+  const auto& matrix = hessian.sum();
   auto curvature = matrix.diagonal();
   const auto wrong = at::nonzero(at::isfinite(curvature).logical_not());
   if (wrong.numel() != 0) {
@@ -146,7 +146,7 @@ GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSett
 at::Tensor weight_for_inputs(const at::Tensor& weight, const GptqColumns& columns) {
   constexpr int64_t kRows = 256;
   SLM_CHECK(columns.drift.defined());
-  const auto result = at::empty_like(weight);
+  auto result = at::empty_like(weight);
   for (int64_t row = 0; row < weight.size(0); row += kRows) {
     const int64_t count = std::min(kRows, weight.size(0) - row);
     const auto rows = weight.narrow(0, row, count);  // (n, K)

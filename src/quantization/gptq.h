@@ -53,7 +53,7 @@ struct GptqColumns {
 
 /// `hessian`'s memory becomes the factor. With the damping no sum of finite squares fails to be positive definite in
 /// float64, however few the samples. Error (kData) naming `input` where one is not finite.
-GptqColumns gptq_columns(Hessian hessian, std::string_view input, const GptqSettings& settings = {});
+GptqColumns gptq_columns(Hessian&& hessian, std::string_view input, const GptqSettings& settings = {});
 
 /// The weight whose products with the inputs X come nearest to those of `weight` with the exact inputs, so that a layer
 /// makes up for what the layers before it lost (GPTAQ: Li et al. 2025, arXiv:2504.02692): W + W (E - X)^T X H^-1, H
