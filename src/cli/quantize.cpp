@@ -64,6 +64,7 @@ std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
 }
 
 void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
+  const StopSignals signals;
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
@@ -77,7 +78,6 @@ void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
     data = prepare_data(config.data, *config.model.max_sequence_length, folder->path());
     refuse_new_tokens(*data, *load_tokenizer(checkpoint / "tokenizer.json"), checkpoint);
   }
-  const StopSignals signals;
   const auto done = quantize_checkpoint(
       {.checkpoint = checkpoint, .out = out, .config = config, .data = data ? &*data : nullptr, .signals = &signals});
   if (done) {

@@ -158,7 +158,6 @@ TEST_F(QuantizeCommand, ASignalStopsItAndLeavesNothing) {
     return false;
   };
   while (!staged()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // the text is prepared by then
   process.send(SIGTERM);
   const auto stopped = process.wait();
   EXPECT_EQ(stopped.exit_code, 128 + SIGTERM) << stopped.error;
