@@ -7,6 +7,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iterator>
+#include <optional>
 
 #include "core/error.h"
 

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <optional>
 #include <thread>
 
 namespace slm {
