@@ -2,6 +2,7 @@
 // in the same run.
 //
 //   train_bench configs/nano_gpt2.yaml model.vocab_size=65 threads=2 --seconds 10
+//   train_bench configs/nano_gpt2.yaml model.vocab_size=65 threads=2 quantization_mode=qat qat_start_step=0
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
@@ -49,14 +50,25 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   const auto loaded = build_model(shape, {.gradients = true,
                                           .dtype = compute_dtype(config),
                                           .device = device,
+                                          .derived = fake_quantized_weights(config, shape),
                                           .hidden_matrices_apart = uses_muon(config)});
   initialize_parameters(shape, *loaded.arena, 1);
+  std::unique_ptr<Qat> qat;
+  const int64_t tokens_of_step = *config.tokens_per_step;
+  if (config.quantization.mode == "qat") {
+    qat = std::make_unique<Qat>(*loaded.model, *loaded.arena, config, qat_schedule(config, *planned_steps(config)),
+                                tokens_of_step);
+    qat->resume_at(0);
+  }
+  int64_t steps = 0;
   const auto optimizer = make_optimizer(config, *loaded.arena);
   RngStream stream(1);
   const int64_t rows = *config.micro_batch_size * *config.gradient_accumulation_steps;
   const auto step = [&] {
     const auto batch = random_batch(rows, shape.max_sequence_length, shape.vocab_size, stream);
-    return train_step(*loaded.model, *loaded.arena, *optimizer, batch, 3e-4, {*config.micro_batch_size, 1.0});
+    if (qat) qat->begin_step(steps++, /*measured=*/false);
+    return train_step({*loaded.model, *loaded.arena, *optimizer, qat.get()}, batch, 3e-4,
+                      {*config.micro_batch_size, 1.0});
   };
   const double start = since(started), first_loss = step().loss, first_step = since(started);
   for (int i = 0; i < 3; ++i) step();
@@ -76,6 +88,7 @@ void run(const std::string& path, const std::vector<std::string>& overrides, dou
   const nlohmann::ordered_json json{{"config", path},
                                     {"device", describe_device(device)},
                                     {"dtype", *config.dtype},
+                                    {"quantization", config.quantization.mode},
                                     {"threads", at::get_num_threads()},
                                     {"params", size.parameters},
                                     {"tok_s", rate(0.5)},

@@ -4,6 +4,8 @@
 
 #include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
+#include "checkpoint/qat_folder.h"
+#include "checkpoint/quantized_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -51,7 +53,12 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
   const auto existing = list_checkpoints(folder_);
   SaveTransaction transaction(target);
   const auto& staging = transaction.staging();
-  write_model_folder(staging, state.config, state.arena, state.tokenizer);
+  if (state.model) {
+    write_quantized_folder(staging, *state.model, *state.quantization, state.tokenizer, &state.arena);
+  } else {
+    write_model_folder(staging, state.config, state.arena, state.tokenizer);
+  }
+  if (state.quantization && !state.model) write_qat_files(staging, *state.quantization, state.qat_scales);
   save_tensors(staging / "optimizer.safetensors", state.optimizer);
   write_text(staging / kTrainerStateFile, state.trainer.dump(2) + "\n");
   write_text(staging / "training_config.yaml", state.training_config);
@@ -65,6 +72,8 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
 
 void CheckpointStore::mark_best(int64_t step) { replace_link(folder_ / "best", step_folder(step)); }
 
+void CheckpointStore::forget_best() { fs::remove(folder_ / "best"); }
+
 void CheckpointStore::go_on_from(int64_t step, int64_t best_step) {
   for (const auto& checkpoint : list_checkpoints(folder_)) {
     if (*step_of(checkpoint) <= step) continue;
@@ -74,7 +83,7 @@ void CheckpointStore::go_on_from(int64_t step, int64_t best_step) {
   }
   if (holds(step)) replace_link(folder_ / "latest", step_folder(step));
   if (best_step > 0 && holds(best_step)) return mark_best(best_step);
-  fs::remove(folder_ / "best");
+  forget_best();
 }
 
 void CheckpointStore::rotate() const {

@@ -12,7 +12,8 @@
 #include "checkpoint/state_dict.h"
 #include "data/tokenizer.h"
 #include "model/parameter_arena.h"
-#include "model/transformer_config.h"
+#include "model/transformer.h"
+#include "quantization/metadata.h"
 
 namespace slm {
 
@@ -23,10 +24,14 @@ inline constexpr const char* kTrainerStateFile = "trainer_state.json";
 struct RunState {
   const TransformerConfig& config;
   const ParameterArena& arena;
+  Transformer* model;              // whose layers are codes; null where all parameters lie in the arena
   const Tokenizer* tokenizer;      // null: none is saved
   StateDict optimizer;             // by canonical name, see docs/checkpoint_format.md
   nlohmann::ordered_json trainer;  // trainer_state.json
   std::string training_config;     // the resolved config, YAML
+  // Of a model of codes, or one of quantization-aware training: then with learned scales (checkpoint/qat_folder.h).
+  std::optional<QuantizationMetadata> quantization = {};
+  StateDict qat_scales = {};
 };
 
 class CheckpointStore {
@@ -41,6 +46,9 @@ class CheckpointStore {
 
   /// Points `best` at a step that is already saved.
   void mark_best(int64_t step);
+
+  /// Points `best` at nothing.
+  void forget_best();
 
   bool holds(int64_t step) const;
 

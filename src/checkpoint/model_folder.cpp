@@ -9,6 +9,7 @@
 
 #include "checkpoint/folder_files.h"
 #include "checkpoint/parameter_files.h"
+#include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
@@ -136,6 +137,8 @@ LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSe
   LoadedModel loaded;
   if (is_quantized_folder(folder)) {
     loaded = read_quantized_folder(folder, settings);
+  } else if (is_qat_folder(folder)) {
+    loaded = read_qat_folder(folder, settings);
   } else {
     loaded = build_model(read_model_config(folder), settings);
     load_parameters(folder, loaded.model->config(), *loaded.arena);

@@ -15,12 +15,15 @@
 
 namespace slm {
 
+class FakeQuantization;
+
 /// A model with its parameters in an arena.
 struct LoadedModel {
   std::shared_ptr<Transformer> model;
   std::shared_ptr<ParameterArena> arena;
-  std::shared_ptr<const Tokenizer> tokenizer;             // null where the folder has no tokenizer.json
-  std::optional<QuantizationMetadata> quantization = {};  // of a quantized folder: its linear layers are packed
+  std::shared_ptr<const Tokenizer> tokenizer;                // null where the folder has no tokenizer.json
+  std::optional<QuantizationMetadata> quantization = {};     // of a quantized folder: its linear layers are packed
+  std::shared_ptr<FakeQuantization> fake_quantization = {};  // of one that is being trained for quantization, else null
 };
 
 /// Makes the model, lays its parameters into an arena and joins its projections. The parameters have no values yet.
@@ -35,8 +38,8 @@ TransformerConfig read_model_config(const std::filesystem::path& folder);
 
 /// Reads a folder that write_model_folder or `transformers` wrote; float32, bfloat16 and float16 become what the arena
 /// holds. Of a folder that write_quantized_folder wrote the quantized layers are packed ones, as their codes say, and
-/// the arena holds the rest. Error (kData) naming the tensor that is missing, unknown, or whose shape contradicts
-/// config.json.
+/// the arena holds the rest; of a folder of quantization-aware training they are fake-quantized. Error (kData) naming
+/// the tensor that is missing, unknown, or whose shape contradicts config.json.
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
 
 /// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors,

@@ -8,6 +8,7 @@
 
 #include "checkpoint/compressed_tensors.h"
 #include "checkpoint/folder_files.h"
+#include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_layer.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
@@ -19,6 +20,7 @@
 #include "quantization/metadata_json.h"
 #include "quantization/packed_linear.h"
 #include "quantization/plan.h"
+#include "quantization/trainable_packed_linear.h"
 
 namespace slm {
 namespace {
@@ -130,16 +132,28 @@ void check_quantization_config(const std::filesystem::path& folder, const Transf
        value_at(found), at.to_string(), kQuantizationMetadataFile, value_at(expected));
 }
 
+// As it is saved; null for a float layer.
+std::shared_ptr<const PackedLinear> packed_form(const std::shared_ptr<Linear>& layer) {
+  if (const auto trained = std::dynamic_pointer_cast<TrainablePackedLinear>(layer)) {
+    return std::make_shared<PackedLinear>(trained->packed());
+  }
+  return std::dynamic_pointer_cast<const PackedLinear>(layer);
+}
+
 // The float parameters and the packed layers.
-StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata) {
+StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata, const ParameterArena* arena) {
   StateDict tensors;
-  for (const auto& parameter : model.named_parameters()) {
-    tensors.push_back({parameter.key(), parameter.value().to(at::kFloat)});
+  if (arena) {
+    for (const auto& [name, value] : arena->values()) tensors.push_back({name, value});
+  } else {
+    for (const auto& parameter : model.named_parameters()) {
+      tensors.push_back({parameter.key(), parameter.value().to(at::kFloat)});
+    }
   }
   std::map<std::string, const QuantizedLayerInfo*> infos;
   for (const auto& layer : metadata.layers) infos[layer.name] = &layer;
   model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
-    const auto* packed = dynamic_cast<const PackedLinear*>(layer.get());
+    const auto packed = packed_form(layer);
     SLM_CHECK((packed != nullptr) == infos.contains(name));
     if (!packed) return;
     for (auto& tensor : quantized_tensors(*infos.at(name), *packed)) tensors.push_back(std::move(tensor));
@@ -150,7 +164,7 @@ StateDict tensors_of(Transformer& model, const QuantizationMetadata& metadata) {
 }  // namespace
 
 bool is_quantized_folder(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / kQuantizationMetadataFile);
+  return std::filesystem::exists(folder / kQuantizationMetadataFile) && !is_qat_folder(folder);
 }
 
 void expect_float_folder(const std::filesystem::path& folder) {
@@ -161,10 +175,20 @@ void expect_float_folder(const std::filesystem::path& folder) {
        folder.string(), kQuantizationMetadataFile);
 }
 
+void expect_quantized_folder(const std::filesystem::path& folder) {
+  if (is_quantized_folder(folder)) return;
+  fail(
+      ExitCode::kData,
+      "{}: holds a float model, which has no codes to train (enable_quantized_finetuning); quantize it first, with slm "
+      "quantize",
+      folder.string());
+}
+
 void write_quantized_folder(const std::filesystem::path& folder, Transformer& model,
-                            const QuantizationMetadata& metadata, const Tokenizer* tokenizer) {
+                            const QuantizationMetadata& metadata, const Tokenizer* tokenizer,
+                            const ParameterArena* arena) {
   const c10::NoGradGuard no_grad;
-  const auto tensors = tensors_of(model, metadata);
+  const auto tensors = tensors_of(model, metadata, arena);
   const auto& config = model.config();
   auto theirs = compressed_tensors_config(config, metadata);
   auto config_json = theirs.json.is_null() ? write_own_config_json(config) : write_config_json(config);
@@ -179,7 +203,6 @@ void write_quantized_folder(const std::filesystem::path& folder, Transformer& mo
 }
 
 LoadedModel read_quantized_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
-  SLM_CHECK(!settings.gradients);
   const c10::NoGradGuard no_grad;
   const auto path = folder / kQuantizationMetadataFile;
   LoadedModel loaded;
@@ -195,6 +218,18 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   check_quantization_config(folder, loaded.model->config(), *loaded.quantization);
   log_info("{}: {}", folder.string(), summarize_execution(*loaded.model));
   return loaded;
+}
+
+void load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena) {
+  const c10::NoGradGuard no_grad;
+  const auto loaded = read_quantized_folder(folder, {});
+  std::map<std::string, at::Tensor> values;
+  for (const auto& [name, value] : loaded.arena->values()) values[name] = value;
+  loaded.model->visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
+    if (const auto packed = packed_form(layer)) values[name + ".weight"] = dequantize(packed->weight());
+  });
+  for (const auto& [name, parameter] : arena.values()) parameter.copy_(values.at(name));
+  arena.update_shadows();
 }
 
 }  // namespace slm

@@ -11,21 +11,31 @@
 
 namespace slm {
 
-/// Whether the folder holds quantization_metadata.json.
+/// Whether the folder's linear layers are codes. A float model has no quantization_metadata.json; one that is being
+/// trained for quantization has one, and float masters (checkpoint/qat_folder.h).
 bool is_quantized_folder(const std::filesystem::path& folder);
 
 /// Error (kData) for a quantized folder, where only a float model is of use.
 void expect_float_folder(const std::filesystem::path& folder);
 
-/// Writes the folder's files but for the manifest (tokenizer files only with a tokenizer). The model's PackedLinear
-/// layers are those that `metadata` lists. What other programs can load as well has the names and the
+/// The reverse.
+void expect_quantized_folder(const std::filesystem::path& folder);
+
+/// Writes the folder's files but for the manifest (tokenizer files only with a tokenizer). The model's PackedLinear and
+/// TrainablePackedLinear layers are those that `metadata` lists; of an `arena` that is given the float parameters are
+/// the masters. What other programs can load as well has the names and the
 /// quantization_config of its Hugging Face class; anything else has canonical names, model_type "slm", and a log line
 /// that says why.
 void write_quantized_folder(const std::filesystem::path& folder, Transformer& model,
-                            const QuantizationMetadata& metadata, const Tokenizer* tokenizer);
+                            const QuantizationMetadata& metadata, const Tokenizer* tokenizer,
+                            const ParameterArena* arena = nullptr);
 
-/// The model that write_quantized_folder wrote, without its tokenizer; the arena holds what is float, and is not to be
-/// trained. Error (kData) where the metadata, the tensors and config.json contradict each other.
+/// Fills the float parameters of an arena with a quantized folder's: with the values of the codes where a layer has
+/// some. Errors as below; the arena is of the same model.
+void load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena);
+
+/// The model that write_quantized_folder wrote, without its tokenizer; the arena holds what is float. Error (kData)
+/// where the metadata, the tensors and config.json contradict each other.
 LoadedModel read_quantized_folder(const std::filesystem::path& folder, const ArenaSettings& settings);
 
 }  // namespace slm

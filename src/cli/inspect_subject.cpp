@@ -18,6 +18,7 @@
 #include "quantization/output_error.h"
 #include "quantization/quantize_layers.h"
 #include "report/layer_names.h"
+#include "training/quantization_record.h"
 #include "training/quantize_checkpoint.h"
 
 namespace slm::cli {

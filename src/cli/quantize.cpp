@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_store.h"
+#include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
@@ -20,6 +21,7 @@
 #include "data/tokenizer.h"
 #include "formats/save_transaction.h"
 #include "training/quantize_checkpoint.h"
+#include "training/run_folder.h"
 
 namespace slm::cli {
 namespace {
@@ -46,15 +48,32 @@ void check_keys(const std::set<std::string>& given) {
   }
 }
 
+bool says_how_qat_goes(const std::string& key) { return key.starts_with("qat_"); }
+
+// A checkpoint of quantization-aware training becomes what it was trained to be.
+void check_keys_of_qat(const std::set<std::string>& given, const std::filesystem::path& checkpoint) {
+  const auto found = std::ranges::find_if(given, says_how_to_quantize);
+  if (found == given.end()) return;
+  fail(ExitCode::kUsage,
+       "{}: {} is trained with quantization_mode qat, and becomes what it was trained for; leave it out", *found,
+       checkpoint.string());
+}
+
 // What is asked for now, over the data and batches of the checkpoint's own run; a run that was to end in quantizing
 // says nothing about how it is done here.
-std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
+std::vector<std::string> overrides_of(const QuantizeArguments& arguments, const std::filesystem::path& checkpoint) {
   std::set<std::string> given;
   for (const auto& text : arguments.overrides) given.insert(text.substr(0, text.find('=')));
   check_keys(given);
-  std::vector<std::string> overrides{"quantization_mode=ptq"};
-  for (const auto& key : config_keys()) {
-    if (says_how_to_quantize(key) && !given.contains(key)) overrides.push_back(key + "=null");
+  std::vector<std::string> overrides;
+  if (is_qat_folder(checkpoint)) {
+    check_keys_of_qat(given, checkpoint);
+  } else {
+    overrides.push_back("quantization_mode=ptq");
+    for (const auto& key : config_keys()) {
+      const bool is_ours = says_how_to_quantize(key) || says_how_qat_goes(key);
+      if (is_ours && !given.contains(key)) overrides.push_back(key + "=null");
+    }
   }
   if (given.contains("micro_batch_size")) {  // which says nothing about a step now
     overrides.insert(overrides.end(), {"tokens_per_step=null", "gradient_accumulation_steps=null"});
@@ -63,12 +82,19 @@ std::vector<std::string> overrides_of(const QuantizeArguments& arguments) {
   return overrides;
 }
 
+// What quantization-aware training began from, where the checkpoint still lies in its run's folder.
+std::optional<std::filesystem::path> float_parent_of(const std::filesystem::path& checkpoint) {
+  const auto folder = RunFolder(checkpoint.parent_path().parent_path()).float_parent();
+  if (!is_qat_folder(checkpoint) || !std::filesystem::exists(folder)) return std::nullopt;
+  return folder;
+}
+
 void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
   const StopSignals signals;
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
-  const auto config = checkpoint_config(checkpoint, overrides_of(arguments), arguments.data);
+  const auto config = checkpoint_config(checkpoint, overrides_of(arguments, checkpoint), arguments.data);
   SaveTransaction out(arguments.out);
   const bool has_data = !arguments.data.empty() || is_of_run(checkpoint);
   std::optional<ScratchFolder> folder;
@@ -78,8 +104,12 @@ void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
     data = prepare_data(config.data, *config.model.max_sequence_length, folder->path());
     refuse_new_tokens(*data, *load_tokenizer(checkpoint / "tokenizer.json"), checkpoint);
   }
-  const auto done = quantize_checkpoint(
-      {.checkpoint = checkpoint, .out = out, .config = config, .data = data ? &*data : nullptr, .signals = &signals});
+  const auto done = quantize_checkpoint({.checkpoint = checkpoint,
+                                         .out = out,
+                                         .config = config,
+                                         .data = data ? &*data : nullptr,
+                                         .float_parent = float_parent_of(checkpoint),
+                                         .signals = &signals});
   if (done) {
     fmt::print("quantized checkpoint {}\n", arguments.out);
   } else {

@@ -136,6 +136,32 @@ void check_schedule(const TrainingConfig& config, std::vector<Contradiction>& fo
   }
 }
 
+void check_qat(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  const auto& q = config.quantization;
+  const auto steps = planned_steps(config);
+  if (q.mode != "qat" || !q.qat_start_step || !steps || *q.qat_start_step < *steps) return;
+  found.push_back({{"qat_start_step", "max_steps", "max_tokens", "tokens_per_step"},
+                   fmt::format("{} in a run of {} steps; expected at most {}", *q.qat_start_step, *steps, *steps - 1)});
+}
+
+void check_finetuning(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  if (!config.quantization.finetuning) return;
+  if (!config.init_from) {
+    found.push_back({{"init_from", "enable_quantized_finetuning"},
+                     "missing; enable_quantized_finetuning goes on from a quantized checkpoint"});
+  }
+  if (config.quantization.mode != "none") {
+    found.push_back({{"quantization_mode", "enable_quantized_finetuning"},
+                     fmt::format("found {}, but enable_quantized_finetuning trains the codes of init_from, under their "
+                                 "own scheme; leave it out",
+                                 config.quantization.mode)});
+  }
+  if (config.optimizer != "adamw") {
+    found.push_back({{"optimizer", "enable_quantized_finetuning"},
+                     fmt::format("found {}, but codes are trained by adamw", config.optimizer)});
+  }
+}
+
 void check_weights(const DataConfig& data, std::vector<Contradiction>& found) {
   const auto weighted = [](const std::vector<TextSource>& sources) {
     return static_cast<size_t>(
@@ -190,22 +216,36 @@ std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config
   const auto add = [&](bool unused, const char* key, const char* cause, const std::string& reason) {
     if (unused) found.push_back({{key, cause}, "has no effect " + reason});
   };
+  for (const char* key : {"quantization_residual_bits", "quantization_scale_policy"}) {
+    add(!q.finetuning, key, "enable_quantized_finetuning", "without enable_quantized_finetuning");
+  }
   if (q.mode == "none") {
-    for (const char* key : {"quantization_bits", "quantization_type", "quantization_granularity",
-                            "quantization_group_size", "quantization_method", "quantization_smooth",
-                            "quantization_observer", "quantization_calibration_batches", "quantization_exclude"}) {
+    for (const char* key :
+         {"quantization_bits", "quantization_type", "quantization_granularity", "quantization_group_size",
+          "quantization_method", "quantization_smooth", "quantization_observer", "quantization_calibration_batches",
+          "quantization_exclude", "qat_start_step", "qat_freeze_observer_step", "qat_scale"}) {
       add(true, key, "quantization_mode", "with quantization_mode none");
     }
     return found;
   }
+  const bool is_qat = q.mode == "qat";
+  for (const char* key : {"quantization_method", "quantization_smooth"}) {
+    add(is_qat, key, "quantization_mode", "with quantization_mode qat");
+  }
+  for (const char* key : {"qat_start_step", "qat_freeze_observer_step", "qat_scale"}) {
+    add(!is_qat, key, "quantization_mode", "with quantization_mode ptq");
+  }
   const auto granularity = q.granularity.value_or(default_granularity(q.bits));
   const bool smooths = q.smooth > 0 && q.type != "weight_only";
-  const bool calibrates = q.type == "static" || q.method == "gptq" || smooths;
+  const bool calibrates = is_qat || q.type == "static" || q.method == "gptq" || smooths;
   add(granularity != "per_group", "quantization_group_size", "quantization_granularity",
       fmt::format("with quantization_granularity {}", granularity));
-  add(q.type != "static", "quantization_observer", "quantization_type",
-      fmt::format("with quantization_type {}", q.type));
-  add(q.type == "weight_only", "quantization_smooth", "quantization_type", "with quantization_type weight_only");
+  for (const char* key : {"quantization_observer", "qat_freeze_observer_step"}) {
+    add(q.type != "static" && (is_qat || key == std::string_view("quantization_observer")), key, "quantization_type",
+        fmt::format("with quantization_type {}", q.type));
+  }
+  add(!is_qat && q.type == "weight_only", "quantization_smooth", "quantization_type",
+      "with quantization_type weight_only");
   add(!calibrates, "quantization_calibration_batches", "quantization_type",
       "where nothing is calibrated (quantization_type static, quantization_method gptq, or quantization_smooth)");
   return found;
@@ -257,6 +297,8 @@ std::vector<Contradiction> find_contradictions(const TrainingConfig& config) {
   check_length(config, found);
   check_batch(config, found);
   check_schedule(config, found);
+  check_qat(config, found);
+  check_finetuning(config, found);
   check_weights(config.data, found);
   if (config.sample_steps > 0 && config.sample_prompts.empty()) {
     found.push_back({{"sample_prompts", "sample_steps"}, "missing; sample_steps needs at least one prompt"});

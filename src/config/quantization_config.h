@@ -16,14 +16,21 @@ struct QuantizationConfig {
   std::optional<std::string> granularity;
   double smooth = 0;
   std::vector<std::string> exclude;
+  std::optional<int64_t> qat_start_step, qat_freeze_observer_step;
+  std::string qat_scale = "dynamic";
+  bool finetuning = false;
+  std::optional<int64_t> residual_bits;
+  std::string scale_policy = "fixed";
 
   template <class Visitor>
   void visit(Visitor& v) {
     using enum Resume;
     v.group("Quantization");
-    v.field("quantization_mode", mode, OneOf{"none", "ptq"}, kFree,
-            "none, or ptq: after the last step the best checkpoint is quantized (post-training quantization) into "
-            "quantized/ of the run's folder. Training itself stays the same.");
+    v.field("quantization_mode", mode, OneOf{"none", "ptq", "qat"}, kFree,
+            "none; ptq: after the last step the best checkpoint is quantized (post-training quantization) into "
+            "quantized/ of the run's folder, training itself stays the same; or qat: the model is trained with "
+            "fake-quantized layers from qat_start_step on (quantization-aware training), and the result becomes "
+            "quantized/.");
     v.field("quantization_bits", bits, OneOf{"8", "4"}, kFree, "Bits of a weight.");
     v.field("quantization_type", type, OneOf{"static", "dynamic", "weight_only"}, kFree,
             "What happens to the activations: static (8 bits, one range a layer, calibrated beforehand), dynamic (8 "
@@ -49,6 +56,25 @@ struct QuantizationConfig {
     v.field("quantization_exclude", exclude, NonEmpty{}, kFree,
             "Linear layers that stay float: globs (* any characters, ? one) over their names, which are those of Llama "
             "whatever the architecture (lm_head, model.layers.0.*, *.down_proj).");
+    v.field("qat_start_step", qat_start_step, AtLeast{0}, kFree,
+            "Step from which on layers are fake-quantized, 0: all; the last tenth of the steps where not given. Static "
+            "ranges are observed for 100 steps before. Only with quantization_mode qat.");
+    v.field("qat_freeze_observer_step", qat_freeze_observer_step, AtLeast{1}, kFree,
+            "Step from which on static ranges stay as they are; half way from qat_start_step to the end where not "
+            "given. Only with quantization_mode qat and static.");
+    v.field("qat_scale", qat_scale, OneOf{"dynamic", "learned"}, kFree,
+            "Scales of the weights: dynamic (amax of the weights at each step) or learned (LSQ: from those with the "
+            "least squared error on, by gradient). Only with quantization_mode qat.");
+    v.field(
+        "enable_quantized_finetuning", finetuning, Any{}, kFixed,
+        "Train on from a quantized init_from, whose codes stay the weights: no float copy of them is held, and each "
+        "update is rounded by chance, so that nothing is lost on average. Checkpoints are quantized ones.");
+    v.field("quantization_residual_bits", residual_bits, OneOf{"0", "2", "4", "8"}, kFixed,
+            "With enable_quantized_finetuning: bits that a code keeps beside it while it is trained, which remember "
+            "what is less than a step of it; 4 at 4 bits and 0 at 8 where not given.");
+    v.field("quantization_scale_policy", scale_policy, OneOf{"fixed", "refresh"}, kFixed,
+            "With enable_quantized_finetuning: scales stay as they are, or follow the weights at each step (amax), "
+            "which a large shift of the text needs.");
   }
 };
 

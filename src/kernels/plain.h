@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "kernels/quantize.h"
+#include "kernels/stochastic_round.h"
 
 namespace slm::plain {
 
@@ -22,5 +23,11 @@ at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t
 at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range);
 QuantizedRows quantize_rows(const at::Tensor& x);
 at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale);
+at::Tensor fake_quantize_backward(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range,
+                                  const at::Tensor& gradient);
+at::Tensor fake_quantize_affine(const at::Tensor& x, AffineScale scale);
+at::Tensor fake_quantize_rows(const at::Tensor& x);
+/// The stored numbers (N, K) int16.
+at::Tensor stochastic_round(const at::Tensor& x, const at::Tensor& scales, const StochasticGrid& grid);
 
 }  // namespace slm::plain

@@ -10,6 +10,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,36 +19,14 @@
 
 #include "core/error.h"
 #include "kernels/cpu/quantize.h"
+#include "kernels/cpu/stochastic_round.h"
+#include "kernels/fake_quantize.h"
 #include "kernels/float_types.h"
 #include "kernels/plain.h"
+#include "kernels/scale_runs.h"
 
 namespace slm {
 namespace {
-
-constexpr int64_t kGrain = 1 << 14;  // elements worth a thread of their own
-
-int64_t groups_of(int64_t columns, int64_t group_size) { return (columns + group_size - 1) / group_size; }
-
-// Calls body(offset, count, scale) for every run of elements of (N, K) that share a scale, on all threads.
-template <class Body>
-void for_each_run(const at::Tensor& matrix, const at::Tensor& scales, int64_t group_size, const Body& body) {
-  const int64_t rows = matrix.size(0), columns = matrix.size(1);
-  const bool one_scale = scales.dim() == 1;
-  const int64_t length = one_scale ? columns : group_size;
-  const int64_t groups = one_scale ? 1 : groups_of(columns, group_size);
-  SLM_CHECK(one_scale ? scales.size(0) == 1 : scales.size(0) == rows && scales.size(1) == groups);
-  const auto held = scales.contiguous();
-  const auto* scale = elements<const float>(held);
-  at::parallel_for(
-      0, rows, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, columns)), [&](int64_t from, int64_t to) {
-        for (int64_t row = from; row < to; ++row) {
-          for (int64_t group = 0; group < groups; ++group) {
-            const int64_t begin = group * length;
-            body(row * columns + begin, std::min(length, columns - begin), scale[one_scale ? 0 : row * groups + group]);
-          }
-        }
-      });
-}
 
 void check_matrix(const at::Tensor& x, at::ScalarType dtype) { SLM_CHECK(x.dim() == 2 && x.scalar_type() == dtype); }
 
@@ -94,12 +73,8 @@ at::Tensor dequantize(const at::Tensor& codes, const at::Tensor& scales, int64_t
 at::Tensor fake_quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
   check_matrix(x, at::kFloat);
   if (!x.is_cpu()) return plain::dequantize(plain::quantize(x, scales, group_size, range), scales, group_size);
-  const auto from = x.contiguous(), values = at::empty_like(from);
-  const auto* in = elements<const float>(from);
-  auto* out = elements<float>(values);
-  for_each_run(x, scales, group_size, [&](int64_t offset, int64_t count, float scale) {
-    cpu::fake_quantize_run(in + offset, count, {scale, 0, range}, out + offset);
-  });
+  const auto values = at::empty(x.sizes(), x.options());
+  fake_quantize_into(x, scales, group_size, range, values);
   return values;
 }
 
@@ -116,9 +91,7 @@ at::Tensor squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t
     const int64_t run = offset / columns * groups + offset % columns / length;
     out[run] = cpu::squared_error_of_run(in + offset, count, {scale, 0, range});
   });
-  if (!one_scale) return errors;
-  // Added from the first row to the last, as at::sum does not.
-  return at::full({1}, std::accumulate(out, out + rows, 0.0), errors.options());
+  return shaped_as_scales(errors, scales);
 }
 
 QuantizedRows quantize_rows(const at::Tensor& x) {
@@ -130,7 +103,7 @@ QuantizedRows quantize_rows(const at::Tensor& x) {
   auto* scale = elements<float>(scales);
   with_float_type(x.scalar_type(), [&]<class Float>(Float) {
     const auto* in = elements<const Float>(from);
-    at::parallel_for(0, rows, std::max<int64_t>(1, kGrain / columns), [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, rows, std::max<int64_t>(1, kQuantizeGrain / columns), [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         scale[row] = cpu::quantize_row(in + row * columns, columns, out + row * columns);
       }
@@ -153,7 +126,7 @@ at::Tensor quantize_affine(const at::Tensor& x, AffineScale scale) {
   const cpu::RunScale run{scale.scale, static_cast<float>(scale.zero_point), kUint8Codes};
   with_float_type(x.scalar_type(), [&]<class Float>(Float) {
     const auto* in = elements<const Float>(from);
-    at::parallel_for(0, x.numel(), kGrain,
+    at::parallel_for(0, x.numel(), kQuantizeGrain,
                      [&](int64_t begin, int64_t end) { cpu::quantize_run(in + begin, end - begin, run, out + begin); });
   });
   return codes;
@@ -171,6 +144,14 @@ at::Tensor each_scale(const at::Tensor& scales, int64_t group_size, at::IntArray
   return scales.repeat_interleave(group_size, 1).narrow(1, 0, sizes[1]);
 }
 
+// A float64 number an element of (N, K), added up over what shares a scale.
+at::Tensor sum_by_scale(const at::Tensor& numbers, const at::Tensor& scales, int64_t group_size) {
+  if (scales.dim() == 1) return numbers.sum().view(1);
+  const int64_t rows = numbers.size(0), columns = numbers.size(1), groups = groups_of(columns, group_size);
+  const auto padded = at::constant_pad_nd(numbers, {0, groups * group_size - columns}, 0);
+  return padded.view({rows, groups, group_size}).sum(-1);
+}
+
 }  // namespace
 
 at::Tensor plain::quantize(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
@@ -185,10 +166,7 @@ at::Tensor plain::dequantize(const at::Tensor& codes, const at::Tensor& scales, 
 at::Tensor plain::squared_errors(const at::Tensor& x, const at::Tensor& scales, int64_t group_size, CodeRange range) {
   const auto values = plain::dequantize(plain::quantize(x, scales, group_size, range), scales, group_size);
   const auto squares = (x.to(at::kDouble) - values.to(at::kDouble)).square();
-  if (scales.dim() == 1) return squares.sum().view(1);
-  const int64_t rows = x.size(0), columns = x.size(1), groups = groups_of(columns, group_size);
-  const auto padded = at::constant_pad_nd(squares, {0, groups * group_size - columns}, 0);
-  return padded.view({rows, groups, group_size}).sum(-1);
+  return sum_by_scale(squares, scales, group_size);
 }
 
 QuantizedRows plain::quantize_rows(const at::Tensor& x) {
@@ -201,6 +179,36 @@ QuantizedRows plain::quantize_rows(const at::Tensor& x) {
 at::Tensor plain::quantize_affine(const at::Tensor& x, AffineScale scale) {
   const auto codes = (x.to(at::kFloat) * (1.0f / scale.scale)).round() + static_cast<float>(scale.zero_point);
   return codes.nan_to_num(0, 255, 0).clamp(0, 255).to(at::kByte);
+}
+
+at::Tensor plain::fake_quantize_backward(const at::Tensor& x, const at::Tensor& scales, int64_t group_size,
+                                         CodeRange range, const at::Tensor& gradient) {
+  const auto scale = each_scale(scales, group_size, x.sizes()), inverse = 1.0f / scale;
+  const auto rounded = (x * inverse).round(), code = rounded.clamp(range.min, range.max), inside = rounded == code;
+  const auto exact = x.to(at::kDouble) / scale.to(at::kDouble);
+  const auto slope = code.to(at::kDouble) - at::where(inside, exact, at::zeros_like(exact));
+  const auto of_scales = sum_by_scale(slope * gradient, scales, group_size).to(at::kFloat);
+  gradient.mul_(inside);
+  return of_scales;
+}
+
+at::Tensor plain::fake_quantize_affine(const at::Tensor& x, AffineScale scale) {
+  return dequantize_affine(plain::quantize_affine(x, scale), scale).to(x.scalar_type());
+}
+
+at::Tensor plain::stochastic_round(const at::Tensor& x, const at::Tensor& scales, const StochasticGrid& grid) {
+  const auto uniforms = stochastic_uniforms(grid.key, grid.first, x.numel()).to(x.device()).view(x.sizes());
+  const auto inverse = static_cast<float>(grid.parts) / each_scale(scales, grid.group_size, x.sizes());
+  const auto exact = x * inverse, whole = exact.round();
+  const auto is_whole = (exact - whole).abs() <= cpu::kStochasticSnap * exact.abs();
+  const auto value = at::where(is_whole, whole, exact), below = value.floor();
+  const auto numbers = (below + (uniforms < value - below)).nan_to_num(-grid.max, grid.max, -grid.max);
+  return numbers.clamp(-grid.max, grid.max).to(at::kShort);
+}
+
+at::Tensor plain::fake_quantize_rows(const at::Tensor& x) {
+  const auto [codes, scales] = plain::quantize_rows(x);
+  return plain::dequantize(codes, scales, x.size(-1)).view(x.sizes()).to(x.scalar_type());
 }
 
 }  // namespace slm

@@ -49,8 +49,10 @@ std::optional<FusedLinear> FusedLinear::make(const std::vector<std::shared_ptr<L
   std::vector<at::Tensor> weights, biases;
   int64_t rows = 0;
   for (const auto& layer : layers) {
-    const auto* dense = dynamic_cast<const DenseLinear*>(layer.get());
+    const auto dense = std::dynamic_pointer_cast<DenseLinear>(layer);
     if (!dense) return std::nullopt;
+    if (!fused.first_) fused.first_ = dense;
+    if (dense->preparation() != fused.first_->preparation()) return std::nullopt;
     weights.push_back(dense->weight());
     biases.push_back(dense->bias());
     fused.sizes_.push_back(dense->out_features());
@@ -62,7 +64,7 @@ std::optional<FusedLinear> FusedLinear::make(const std::vector<std::shared_ptr<L
   return fused;
 }
 
-at::Tensor FusedLinear::forward(const at::Tensor& x) const { return dense_linear(x, weight_, bias_); }
+at::Tensor FusedLinear::forward(const at::Tensor& x) const { return dense_linear(first_->prepare(x), weight_, bias_); }
 
 std::vector<at::Tensor> FusedLinear::forward_split(const at::Tensor& x) const {
   return at::split_with_sizes(forward(x), sizes_, -1);

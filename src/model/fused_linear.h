@@ -14,7 +14,8 @@ namespace slm {
 
 class FusedLinear {
  public:
-  /// Nothing where a layer is not dense, or where weights, biases or gradients are not adjacent in this order.
+  /// Nothing where a layer is not dense, where they do not prepare their input alike, or where weights, biases or
+  /// gradients are not adjacent in this order.
   static std::optional<FusedLinear> make(const std::vector<std::shared_ptr<Linear>>& layers);
 
   /// x (..., K) -> the layers' outputs side by side (..., sum of N).
@@ -23,6 +24,7 @@ class FusedLinear {
   std::vector<at::Tensor> forward_split(const at::Tensor& x) const;
 
  private:
+  std::shared_ptr<DenseLinear> first_;  // prepares the input for all
   at::Tensor weight_, bias_;
   std::vector<int64_t> sizes_;
 };

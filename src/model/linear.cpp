@@ -16,7 +16,13 @@ DenseLinear::DenseLinear(int64_t in_features, int64_t out_features, bool bias)
 
 DenseLinear::DenseLinear(at::Tensor shared_weight) : weight_(std::move(shared_weight)) {}
 
-at::Tensor DenseLinear::forward(const at::Tensor& x) { return dense_linear(x, weight_, bias_); }
+DenseLinear::DenseLinear(at::Tensor weight, at::Tensor bias, bool owned)
+    : weight_(std::move(weight)), bias_(std::move(bias)) {
+  if (owned) register_parameter("weight", weight_, weight_.requires_grad());
+  if (owned && bias_.defined()) register_parameter("bias", bias_, bias_.requires_grad());
+}
+
+at::Tensor DenseLinear::forward(const at::Tensor& x) { return dense_linear(prepare(x), weight_, bias_); }
 
 void DenseLinear::pretty_print(std::ostream& stream) const {
   stream << fmt::format("DenseLinear({} -> {}{})", in_features(), out_features(), bias_.defined() ? ", bias" : "");

@@ -20,7 +20,7 @@ class Linear : public torch::nn::Module {
 };
 
 /// The model's own layer: a float weight (N, K) and an optional bias (N).
-class DenseLinear final : public Linear {
+class DenseLinear : public Linear {
  public:
   DenseLinear(int64_t in_features, int64_t out_features, bool bias);
   /// Shares `weight` (N, K) with another module, which registers it (a tied head).
@@ -33,6 +33,16 @@ class DenseLinear final : public Linear {
 
   const at::Tensor& weight() const { return weight_; }
   const at::Tensor& bias() const { return bias_; }  // undefined where there is none
+
+  /// What a derived layer does to x before the product. Layers of one input that have the same `preparation` may share
+  /// what it gives, and so be joined into one product.
+  virtual at::Tensor prepare(const at::Tensor& x) { return x; }
+  virtual const void* preparation() const { return nullptr; }
+
+ protected:
+  /// Over the tensors of another layer, whose place this one takes. A weight that is not `owned` belongs to another
+  /// module (a tied head).
+  DenseLinear(at::Tensor weight, at::Tensor bias, bool owned);
 
  private:
   at::Tensor weight_, bias_;

@@ -36,12 +36,27 @@ ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& se
   if (!has_shadows || settings.gradients) parameters_ = at::empty({size_}, settings.device);
   if (has_shadows) shadows_ = at::empty({size_}, at::device(settings.device).dtype(settings.dtype));
   if (settings.gradients) gradients_ = at::zeros({trainable_size_}, settings.device);
+  if (!has_shadows) make_derived(settings);
   for (auto& entry : entries_) place(entry, settings);
+}
+
+// One buffer from the first such matrix to the last, so that those that are adjacent among the parameters are so here.
+void ParameterArena::make_derived(const ArenaSettings& settings) {
+  int64_t end = 0;
+  for (const auto& entry : entries_) {
+    if (!settings.derived.contains(entry.name)) continue;
+    if (end == 0) derived_begin_ = entry.offset;
+    end = entry.offset + entry.tensor.numel();
+  }
+  if (end > 0) derived_ = at::empty({end - derived_begin_}, settings.device);
 }
 
 void ParameterArena::place(ArenaEntry& entry, const ArenaSettings& settings) const {
   const bool in_shadow = shadows_.defined() && entry.decay;
-  if (in_shadow || parameters_.defined()) {
+  if (derived_.defined() && settings.derived.contains(entry.name)) {
+    entry.tensor.set_data(
+        derived_.narrow(0, entry.offset - derived_begin_, entry.tensor.numel()).view_as(entry.tensor));
+  } else if (in_shadow || parameters_.defined()) {
     entry.tensor.set_data(view(in_shadow ? shadows_ : parameters_, entry));
   } else {
     entry.tensor.set_data(at::empty(entry.tensor.sizes(), settings.device));

@@ -3,7 +3,8 @@
 //
 // Under bfloat16 a matrix has two forms: the float32 master that the optimizer updates, and the shadow, its rounded
 // copy that the layers multiply with. Vectors (norms, biases) are computed with as masters. The autograd leaf is the
-// tensor that the layer computes with; its gradient is a float32 view all the same.
+// tensor that the layer computes with; its gradient is a float32 view all the same. Where the layers compute with
+// something else than the master (fake-quantized weights), a matrix has both forms in float32 as well.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,10 +29,13 @@ struct ArenaEntry {
 };
 
 struct ArenaSettings {
-  bool gradients = false;              // the model is to be trained
-  at::ScalarType dtype = at::kFloat;   // that the matrices compute in: float32 or bfloat16
-  at::Device device = at::kCPU;        // where all of it lies
-  std::set<std::string> frozen = {};   // canonical names of the parameters that are not trained
+  bool gradients = false;             // the model is to be trained
+  at::ScalarType dtype = at::kFloat;  // that the matrices compute in: float32 or bfloat16
+  at::Device device = at::kCPU;       // where all of it lies
+  std::set<std::string> frozen = {};  // canonical names of the parameters that are not trained
+  // Matrices, by canonical name, whose layers compute with something that is made from the master: in float32, too,
+  // they have a shadow, which update_shadows does not write.
+  std::set<std::string> derived = {};
   bool hidden_matrices_apart = false;  // the blocks' matrices, but for frozen ones, have an optimizer of their own
 };
 
@@ -64,9 +68,12 @@ class ParameterArena {
   static at::Tensor view(const at::Tensor& flat, const ArenaEntry& entry);
 
  private:
+  void make_derived(const ArenaSettings& settings);
   void place(ArenaEntry& entry, const ArenaSettings& settings) const;
 
   at::Tensor parameters_, shadows_, gradients_;
+  at::Tensor derived_;  // float32 shadows, of the elements from derived_begin_ on; undefined where there are none
+  int64_t derived_begin_ = 0;
   std::vector<ArenaEntry> entries_;
   int64_t size_ = 0, trainable_size_ = 0, apart_begin_ = 0, decay_size_ = 0;
 };

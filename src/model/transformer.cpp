@@ -45,7 +45,8 @@ void Transformer::visit_linears(const LinearVisitor& visitor) {
   decoder_->visit_linears(visitor);
   const auto before = head_;
   visitor("lm_head", head_);
-  if (head_ != before) {
+  const bool shares_weight = config_.tie_embeddings && std::dynamic_pointer_cast<DenseLinear>(head_);
+  if (head_ != before && !shares_weight) {
     config_.tie_embeddings ? register_module("lm_head", head_) : replace_module("lm_head", head_);
     config_.tie_embeddings = false;
   }

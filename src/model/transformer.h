@@ -33,7 +33,7 @@ class Transformer final : public torch::nn::Module {
   void fuse_projections() { decoder_->fuse_projections(); }
 
   /// Shows every linear layer in the order of the forward pass, the head last; layers may be replaced. A tied head that
-  /// is replaced becomes a module of its own, and the config says that nothing is tied.
+  /// is replaced by a layer that is not dense becomes a module of its own, and the config says that nothing is tied.
   void visit_linears(const LinearVisitor& visitor);
 
   /// Another model of the same shape over the same parameters: layers that are replaced in one stay in the other. All

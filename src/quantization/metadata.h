@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,13 @@ struct Coverage {
   double bits_per_weight = 0;  // of the quantized parameters, scales included
 };
 
+/// What training the codes themselves has done to them (training/quantized_finetuning.h).
+struct CodesTraining {
+  int64_t updates = 0;
+  int residual_bits = 0;
+  std::string scale_policy = "fixed";  // or refresh
+};
+
 struct QuantizationMetadata {
   std::string mode = "ptq", method = "rtn";
   double smooth = 0;
@@ -67,6 +75,10 @@ struct QuantizationMetadata {
   std::vector<QuantizedLayerInfo> layers = {};
   std::vector<LeftFloat> left_float = {};
   std::optional<QuantizationQuality> quality = {};  // where it was measured
+  // What quantization-aware training goes on from (training/qat.h); null where it is over. Then there are no codes yet:
+  // the folder's weights are the float masters.
+  nlohmann::ordered_json qat = {};
+  std::optional<CodesTraining> finetuning = {};  // where the codes were trained
 };
 
 }  // namespace slm

@@ -230,12 +230,57 @@ void read_lists(const JsonMembers& document, QuantizationMetadata& metadata) {
   for (const auto& members : document.objects("layers")) {
     metadata.layers.push_back(read_layer(members, metadata.scheme.type));
   }
-  if (metadata.layers.empty()) fail(ExitCode::kData, "{}: is empty; expected the layers", document.place("layers"));
+  if (metadata.layers.empty() && document.is_null("qat"))
+    fail(ExitCode::kData, "{}: is empty; expected the layers", document.place("layers"));
   for (const auto& members : document.objects("left_float")) {
     members.allow_only({"name", "reason"});
     metadata.left_float.push_back({members.string("name"), members.string("reason")});
   }
   check_names(metadata, document);
+}
+
+// Null, or checked but for what the observers hold (observer_from_json).
+nlohmann::ordered_json read_qat(const JsonMembers& document, std::string_view mode) {
+  if (document.is_null("qat")) return nullptr;
+  if (mode != "qat") fail(ExitCode::kData, "{}: expected null, because mode is {}", document.place("qat"), mode);
+  const auto members = document.object("qat");
+  members.allow_only({"start_step", "freeze_observer_step", "scale", "steps_done", "scale_updates", "places"});
+  for (const char* key : {"start_step", "freeze_observer_step", "steps_done", "scale_updates"}) members.count(key);
+  if (const auto scale = members.string("scale"); scale != "dynamic" && scale != "learned") {
+    fail(ExitCode::kData, "{} is {}; expected dynamic or learned", members.place("scale"), quote_json(scale));
+  }
+  for (const auto& place : members.objects("places")) {
+    place.allow_only({"place", "observer", "activation"});
+    place.string("place");
+    const auto observer = place.object("observer");
+    parse_name(observer, "observer", observer_kind);
+    if (!place.is_null("activation")) read_activation(place.object("activation"));
+  }
+  return document.at("qat");
+}
+
+// Only in models whose codes were trained.
+std::optional<CodesTraining> read_finetuning(const JsonMembers& document) {
+  if (!document.has("finetuning")) return std::nullopt;
+  const auto members = document.object("finetuning");
+  members.allow_only({"updates", "residual_bits", "scale_policy"});
+  const auto bits = members.count("residual_bits");
+  if (bits != 0 && bits != 2 && bits != 4 && bits != 8) {
+    fail(ExitCode::kData, "{} is {}; expected 0, 2, 4 or 8", members.place("residual_bits"), bits);
+  }
+  const auto policy = members.string("scale_policy");
+  if (policy != "fixed" && policy != "refresh") {
+    fail(ExitCode::kData, "{} is {}; expected fixed or refresh", members.place("scale_policy"), quote_json(policy));
+  }
+  return CodesTraining{.updates = static_cast<int64_t>(members.count("updates")),
+                       .residual_bits = static_cast<int>(bits),
+                       .scale_policy = policy};
+}
+
+std::string read_mode(const JsonMembers& document) {
+  auto mode = document.string("mode");
+  if (mode == "ptq" || mode == "qat") return mode;
+  fail(ExitCode::kData, "{} is {}; expected ptq or qat", document.place("mode"), quote_json(mode));
 }
 
 }  // namespace
@@ -251,38 +296,43 @@ std::string metadata_json(const QuantizationMetadata& metadata) {
   Json layers = Json::array(), left_float = Json::array();
   for (const auto& layer : metadata.layers) layers.push_back(layer_json(layer, asked));
   for (const auto& left : metadata.left_float) left_float.push_back({{"name", left.name}, {"reason", left.reason}});
-  const Json json = {{"format_version", kQuantizationMetadataVersion},
-                     {"mode", metadata.mode},
-                     {"method", metadata.method},
-                     {"smooth", metadata.smooth},
-                     {"bits", asked.bits},
-                     {"type", name_of(asked.type)},
-                     {"granularity", name_of(asked.granularity)},
-                     {"group_size", group_size_json(asked)},
-                     {"symmetric", true},
-                     {"created_by", {{"slm", metadata.slm_version}, {"libtorch", metadata.libtorch_version}}},
-                     {"parent", parent_json(metadata.parent)},
-                     {"calibration", calibration_json(metadata.calibration)},
-                     {"coverage",
-                      {{"quantized_parameters", metadata.coverage.quantized_parameters},
-                       {"float_parameters", metadata.coverage.float_parameters},
-                       {"bits_per_weight", metadata.coverage.bits_per_weight}}},
-                     {"layers", std::move(layers)},
-                     {"left_float", std::move(left_float)},
-                     {"quality", quality_json(metadata.quality)},
-                     {"qat", nullptr}};
+  Json json = {{"format_version", kQuantizationMetadataVersion},
+               {"mode", metadata.mode},
+               {"method", metadata.method},
+               {"smooth", metadata.smooth},
+               {"bits", asked.bits},
+               {"type", name_of(asked.type)},
+               {"granularity", name_of(asked.granularity)},
+               {"group_size", group_size_json(asked)},
+               {"symmetric", true},
+               {"created_by", {{"slm", metadata.slm_version}, {"libtorch", metadata.libtorch_version}}},
+               {"parent", parent_json(metadata.parent)},
+               {"calibration", calibration_json(metadata.calibration)},
+               {"coverage",
+                {{"quantized_parameters", metadata.coverage.quantized_parameters},
+                 {"float_parameters", metadata.coverage.float_parameters},
+                 {"bits_per_weight", metadata.coverage.bits_per_weight}}},
+               {"layers", std::move(layers)},
+               {"left_float", std::move(left_float)},
+               {"quality", quality_json(metadata.quality)},
+               {"qat", metadata.qat}};
+  if (const auto& trained = metadata.finetuning) {
+    json["finetuning"] = {{"updates", trained->updates},
+                          {"residual_bits", trained->residual_bits},
+                          {"scale_policy", trained->scale_policy}};
+  }
   return json.dump(2) + "\n";
 }
 
 QuantizationMetadata parse_metadata(std::string_view text, const std::string& origin) {
-  const auto json = parse_json(text, origin, {.max_bytes = size_t{64} << 20, .max_depth = 4});
+  const auto json = parse_json(text, origin, {.max_bytes = size_t{64} << 20, .max_depth = 8});
   const JsonMembers document(json, origin);
   document.expect_version(kQuantizationMetadataVersion);
   document.allow_only({"format_version", "mode", "method", "smooth", "bits", "type", "granularity", "group_size",
                        "symmetric", "created_by", "parent", "calibration", "coverage", "layers", "left_float",
-                       "quality", "qat"});
-  expect_name(document, "mode", "ptq");
+                       "quality", "qat", "finetuning"});
   QuantizationMetadata metadata;
+  metadata.mode = read_mode(document);
   metadata.method = name_of(parse_name(document, "method", quantization_method));
   metadata.smooth = document.share("smooth");
   metadata.scheme = read_scheme(document);
@@ -298,7 +348,8 @@ QuantizationMetadata parse_metadata(std::string_view text, const std::string& or
   metadata.coverage = read_coverage(document.object("coverage"));
   read_lists(document, metadata);
   metadata.quality = read_quality(document);
-  if (!document.is_null("qat")) fail(ExitCode::kData, "{}: expected null", document.place("qat"));
+  metadata.qat = read_qat(document, metadata.mode);
+  metadata.finetuning = read_finetuning(document);
   return metadata;
 }
 

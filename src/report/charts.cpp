@@ -119,6 +119,17 @@ Chart simple(Runs runs, const std::string& title, const std::string& unit, const
   return {.title = title, .unit = unit, .scale = ChartScale::kFromZero, .lines = lines_of(runs, {{title, series}})};
 }
 
+// What fake quantization did, of runs with quantization-aware training.
+std::vector<Chart> quantization(Runs runs) {
+  return {simple(runs, "Codes that change", "share of the weights' codes, a step", "train/qat/code_flips"),
+          {.title = "Clipped",
+           .unit = "share of the elements",
+           .scale = ChartScale::kFromZero,
+           .lines = lines_of(
+               runs, {{"weights", "train/qat/clipped_weights"}, {"activations", "train/qat/clipped_activations"}})},
+          simple(runs, "Drift of the scales", "mean of |s - s0| / s0", "train/qat/scale_drift")};
+}
+
 }  // namespace
 
 std::string charts_of(Runs runs) {
@@ -129,6 +140,7 @@ std::string charts_of(Runs runs) {
                             simple(runs, "Speed", "tokens per second", "train/tokens_per_second"),
                             simple(runs, "Memory", "MiB in use", "train/memory_mib")};
   for (auto& chart : probes(runs)) charts.push_back(std::move(chart));
+  for (auto& chart : quantization(runs)) charts.push_back(std::move(chart));
   std::string out;
   for (auto& chart : charts) {
     for (const auto& run : runs) chart.last_step = std::max(chart.last_step, static_cast<double>(run.last_step));

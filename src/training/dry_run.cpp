@@ -73,9 +73,10 @@ Trial take_steps(TrainingSetup& setup) {
     const auto step = setup.progress.step + static_cast<int64_t>(seconds.size());
     const auto start = Clock::now();
     const auto batch = loader.next();
-    const auto result = train_step(*setup.loaded.model, *setup.loaded.arena, *setup.optimizer, batch,
-                                   learning_rate(setup.schedule, std::min(step, setup.total_steps - 1)),
-                                   step_settings(setup.config, step));
+    if (setup.qat) setup.qat->begin_step(step, /*measured=*/false);
+    const auto result =
+        train_step(step_parts(setup), batch, learning_rate(setup.schedule, std::min(step, setup.total_steps - 1)),
+                   step_settings(setup.config, step));
     if (seconds.empty()) trial.first = result;
     seconds.push_back(seconds_since(start));
   } while (seconds_since(begin) < kLongEnough);

@@ -3,15 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "checkpoint/folder_files.h"
 #include "config/describe.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "evaluation/probe_scores.h"
+#include "formats/save_transaction.h"
 #include "generation/generate.h"
 #include "kernels/device.h"
 #include "training/chat_answers.h"
 #include "training/layer_norms.h"
+#include "training/quantization_record.h"
 
 namespace slm {
 namespace {
@@ -43,6 +46,10 @@ StepSettings step_settings(const TrainingConfig& config, int64_t step) {
   return {.micro_batch_size = *config.micro_batch_size,
           .max_grad_norm = config.max_grad_norm,
           .dropout = {.p = config.model.dropout, .seed = static_cast<uint64_t>(config.seed), .step = step}};
+}
+
+StepParts step_parts(const TrainingSetup& setup) {
+  return {*setup.loaded.model, *setup.loaded.arena, *setup.optimizer, setup.qat.get(), setup.codes.get()};
 }
 
 namespace {
@@ -111,8 +118,8 @@ void TrainingLoop::one_step() {
   const auto batch = loader_.next();
   std::optional<LayerNorms> norms;
   if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena);
-  const auto result = train_step(*setup_.loaded.model, *setup_.loaded.arena, *setup_.optimizer, batch, rate,
-                                 step_settings(config_, progress_.step));
+  if (setup_.qat) begin_qat_step();
+  const auto result = train_step(step_parts(setup_), batch, rate, step_settings(config_, progress_.step));
   ++progress_.step;
   progress_.tokens += static_cast<int64_t>(batch.inputs.size());
   progress_.next_window = loader_.next_window();
@@ -123,6 +130,39 @@ void TrainingLoop::one_step() {
   log_step(result, rate, seconds);
   if (norms) metrics_.write({{"type", "layers"}, {"step", progress_.step}, {"layers", norms->measure()}});
   check_finite(result);
+}
+
+// As quantization-aware training starts, what is best so far is best no longer: it was a float model.
+void TrainingLoop::begin_qat_step() {
+  const int64_t step = progress_.step, start = setup_.qat->schedule().start;
+  if (step == start) {
+    line_.clear();
+    log_info("step {}: quantization-aware training starts: {} linear layers, {}", step,
+             setup_.qat->layers().weights().size(), describe(setup_.qat->layers().weights()[0].scheme()));
+    if (step > 0 || config_.init_from) save_float_parent();
+    progress_.best_loss.reset();
+    progress_.lowest_loss.reset();
+    progress_.best_step = progress_.evaluations_since_lowest = 0;
+    store_.forget_best();
+  }
+  const int64_t next = step + 1;
+  setup_.qat->begin_step(step, due(next, config_.logging_steps, setup_.total_steps));
+}
+
+// What the quantized result will be compared with.
+void TrainingLoop::save_float_parent() {
+  const auto folder = setup_.folder.float_parent();
+  try {
+    SaveTransaction transaction(folder, Existing::kReplace);
+    write_model_folder(transaction.staging(), setup_.loaded.model->config(), *setup_.loaded.arena,
+                       setup_.data.tokenizer.get());
+    write_text(transaction.staging() / "training_config.yaml", print_config(config_));
+    transaction.commit({.kind = "float parent", .step = progress_.step, .run_id = progress_.run_id, .parent = {}});
+    log_info("step {}: saved {}", progress_.step, folder.string());
+  } catch (const Error& error) {
+    outcome_.save_failed = true;  // the run goes on; its result will have no parent to be compared with
+    log_warning("step {}: not saved: {}", progress_.step, error.what());
+  }
 }
 
 void TrainingLoop::check_finite(const StepResult& result) {
@@ -161,16 +201,18 @@ void TrainingLoop::log_step(const StepResult& result, double rate, double second
   const auto finite = [](double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
   };
-  metrics_.write({{"type", "train"},
-                  {"step", progress_.step},
-                  {"tokens", progress_.tokens},
-                  {"loss", finite(result.loss)},
-                  {"gradient_norm", finite(result.gradient_norm)},
-                  {"learning_rate", rate},
-                  {"applied", result.applied},
-                  {"step_seconds", seconds},
-                  {"tokens_per_second", report.tokens_per_second},
-                  {"memory_mib", report.memory_mib}});
+  nlohmann::ordered_json row{{"type", "train"},
+                             {"step", progress_.step},
+                             {"tokens", progress_.tokens},
+                             {"loss", finite(result.loss)},
+                             {"gradient_norm", finite(result.gradient_norm)},
+                             {"learning_rate", rate},
+                             {"applied", result.applied},
+                             {"step_seconds", seconds},
+                             {"tokens_per_second", report.tokens_per_second},
+                             {"memory_mib", report.memory_mib}};
+  if (setup_.qat && setup_.qat->numbers()) row["qat"] = to_json(*setup_.qat->numbers());
+  metrics_.write(row);
 }
 
 void TrainingLoop::evaluate_now() {
@@ -248,6 +290,31 @@ void TrainingLoop::sample_now() {
   log_info("step {}: sample\n{}", progress_.step, text);
 }
 
+StateDict TrainingLoop::optimizer_state() const {
+  auto state = setup_.optimizer->state();
+  const auto add = [&](StateDict more) {
+    for (auto& tensor : more) state.push_back(std::move(tensor));
+  };
+  if (setup_.qat) add(setup_.qat->optimizer_state());
+  if (setup_.codes) {
+    add(setup_.codes->moments());
+    add(setup_.codes->residuals());
+  }
+  return state;
+}
+
+std::optional<QuantizationMetadata> TrainingLoop::qat_metadata() const {
+  if (setup_.codes) {
+    return finetuned_metadata(*setup_.loaded.quantization, {.updates = progress_.optimizer_steps,
+                                                            .residual_bits = setup_.codes->settings().residual_bits,
+                                                            .scale_policy = config_.quantization.scale_policy});
+  }
+  if (!setup_.qat) return std::nullopt;
+  auto metadata = describe_quantization(config_, *setup_.loaded.model);
+  metadata.qat = setup_.qat->state();
+  return metadata;
+}
+
 void TrainingLoop::save_now() {
   const auto before = progress_;
   if (is_best_) {
@@ -256,10 +323,13 @@ void TrainingLoop::save_now() {
   }
   const RunState state{.config = setup_.loaded.model->config(),
                        .arena = *setup_.loaded.arena,
+                       .model = setup_.codes ? setup_.loaded.model.get() : nullptr,
                        .tokenizer = setup_.data.tokenizer.get(),
-                       .optimizer = setup_.optimizer->state(),
+                       .optimizer = optimizer_state(),
                        .trainer = to_json(progress_),
-                       .training_config = print_config(config_)};
+                       .training_config = print_config(config_),
+                       .quantization = qat_metadata(),
+                       .qat_scales = setup_.qat ? setup_.qat->scales() : StateDict()};
   line_.clear();
   try {
     outcome_.checkpoint = store_.save(progress_.step, state, is_best_);

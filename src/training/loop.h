@@ -29,6 +29,9 @@ BatchLoader make_loader(const TrainingSetup& setup);
 /// How the run computes the step with this number, from 0.
 StepSettings step_settings(const TrainingConfig& config, int64_t step);
 
+/// What the run's steps work on.
+StepParts step_parts(const TrainingSetup& setup);
+
 class TrainingLoop {
  public:
   explicit TrainingLoop(TrainingSetup& setup);
@@ -39,6 +42,8 @@ class TrainingLoop {
 
  private:
   void one_step();
+  void begin_qat_step();
+  void save_float_parent();
   void write_memory();
   void check_finite(const StepResult& result);
   void log_step(const StepResult& result, double learning_rate, double seconds);
@@ -48,6 +53,8 @@ class TrainingLoop {
   bool has_ended() const;
   void sample_now();
   void save_now();
+  std::optional<QuantizationMetadata> qat_metadata() const;
+  StateDict optimizer_state() const;
 
   TrainingSetup& setup_;
   const TrainingConfig& config_;

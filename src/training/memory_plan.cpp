@@ -39,7 +39,17 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
   const int64_t around_blocks = 3 * config.d_model;  // embeddings, last norm, hidden gradient
   MemoryPlan plan;
   plan.parameters = size.parameters * (wide + (narrow == wide ? 0 : narrow));
+  if (settings.code_bytes > 0) {
+    const int64_t in_float = size.parameters - size.matmul_parameters;
+    plan.parameters = in_float * (wide + (narrow == wide ? 0 : narrow)) + size.matmul_parameters * settings.code_bytes;
+  }
   plan.gradients = size.parameters * wide;
+  if (settings.qat) {
+    // A tied head has a form and a gradient of its own.
+    const int64_t tied_head = config.tie_embeddings ? config.vocab_size * config.d_model : 0;
+    plan.parameters += (narrow == wide ? size.matmul_parameters : tied_head) * narrow;
+    plan.gradients += tied_head * wide;
+  }
   const int64_t by_muon = settings.muon ? size.hidden_matrix_parameters : 0;
   plan.moments =
       2 * (size.parameters - by_muon) * static_cast<int64_t>(c10::elementSize(settings.state_dtype)) + by_muon * wide;

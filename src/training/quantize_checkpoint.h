@@ -12,24 +12,21 @@
 #include "formats/save_transaction.h"
 #include "model/token_batch.h"
 #include "quantization/metadata.h"
-#include "quantization/settings.h"
 
 namespace slm {
-
-/// What the config's quantization keys ask for; they are resolved.
-QuantizationSettings quantization_settings(const TrainingConfig& config);
 
 /// What a scheme is calibrated on: the first windows of the training text, in the order in which a run with this
 /// data_seed reads them.
 std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const PreparedData& data);
 
 struct QuantizationJob {
-  std::filesystem::path checkpoint;      // verified float folder
-  SaveTransaction& out;                  // is committed
-  const TrainingConfig& config;          // resolved, quantization_mode ptq
-  const PreparedData* data = nullptr;    // calibrates on its training text and compares on its validation text; may be
-                                         // null where nothing is calibrated
-  const StopSignals* signals = nullptr;  // asked after each layer and batch; may be null
+  std::filesystem::path checkpoint;    // verified: a float folder, or one of quantization-aware training
+  SaveTransaction& out;                // is committed
+  const TrainingConfig& config;        // resolved, quantization_mode ptq, or qat as it was trained
+  const PreparedData* data = nullptr;  // calibrates on its training text and compares on its validation text; may be
+                                       // null where nothing is calibrated
+  std::optional<std::filesystem::path> float_parent = {};  // with qat: the float model that is compared with
+  const StopSignals* signals = nullptr;                    // asked after each layer and batch; may be null
 };
 
 /// Prints the plan to stdout before anything else happens, and progress to the log. Returns what was written to

@@ -21,6 +21,8 @@ struct RunFolder {
   std::filesystem::path tensorboard() const { return root / "tensorboard"; }
   std::filesystem::path samples() const { return root / "samples"; }
   std::filesystem::path quantized() const { return root / "quantized"; }
+  // The model as quantization-aware training began.
+  std::filesystem::path float_parent() const { return root / "float_parent"; }
   std::filesystem::path log() const { return root / "log.txt"; }
 };
 

@@ -13,6 +13,8 @@
 #include "data/prepare.h"
 #include "training/memory_plan.h"
 #include "training/optimizer.h"
+#include "training/qat.h"
+#include "training/quantized_finetuning.h"
 #include "training/run_folder.h"
 #include "training/run_progress.h"
 #include "training/schedule.h"
@@ -29,11 +31,16 @@ struct TrainingSetup {
   ScheduleSettings schedule;
   LoadedModel loaded;
   std::unique_ptr<Optimizer> optimizer;
-  RunProgress progress;  // of the checkpoint that is resumed, else at its beginning
+  std::unique_ptr<Qat> qat;                    // null without quantization-aware training
+  std::unique_ptr<QuantizedFinetuning> codes;  // null where no codes are trained
+  RunProgress progress;                        // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
   MemoryPlan memory;
   int64_t bytes_before = 0;  // in use on the device before the model was made
 };
+
+/// Optimizer steps of the run: as the config says, or as its epochs are long.
+int64_t count_steps(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step);
 
 /// The order in which a run reads its training windows. The config's length and seed are resolved.
 MixtureCursor training_cursor(const TrainingConfig& config, const PreparedData& data);

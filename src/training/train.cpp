@@ -53,9 +53,14 @@ void describe_run(const TrainingSetup& setup) {
 
 namespace {
 
+std::optional<std::filesystem::path> float_parent_of(const TrainingSetup& setup) {
+  const auto folder = setup.folder.float_parent();
+  return setup.qat && std::filesystem::exists(folder) ? std::optional(folder) : std::nullopt;
+}
+
 // The best checkpoint, else the latest, becomes the run's quantized model, in the place of one of an earlier end.
 void quantize_result(const TrainingSetup& setup, const StopSignals& signals, TrainingOutcome& outcome) {
-  if (setup.config.quantization.mode != "ptq") return;
+  if (setup.config.quantization.mode == "none") return;
   if (outcome.signal != 0 || outcome.save_failed) {
     log_warning("the run did not reach its end: nothing is quantized");
     return;
@@ -66,6 +71,7 @@ void quantize_result(const TrainingSetup& setup, const StopSignals& signals, Tra
                                          .out = out,
                                          .config = setup.config,
                                          .data = &setup.data,
+                                         .float_parent = float_parent_of(setup),
                                          .signals = &signals});
   outcome.signal = signals.requested();
   if (done) outcome.quantized = out.final_folder();

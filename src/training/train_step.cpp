@@ -49,13 +49,21 @@ double clip_factor(double norm, double max_norm) {
   return max_norm > 0 ? std::min(1.0, max_norm / (norm + 1e-6)) : 1.0;
 }
 
-StepResult train_step(Transformer& model, const ParameterArena& arena, Optimizer& optimizer, const Batch& batch,
-                      double learning_rate, const StepSettings& settings) {
-  auto result = accumulate_gradients(model, arena, batch, settings);
-  result.gradient_norm = std::sqrt(sum_of_squares(arena.gradients()));
-  result.applied = std::isfinite(result.loss) && std::isfinite(result.gradient_norm);
-  if (!result.applied) return result;
-  optimizer.step(learning_rate, clip_factor(result.gradient_norm, settings.max_grad_norm));
+StepResult train_step(const StepParts& parts, const Batch& batch, double learning_rate, const StepSettings& settings) {
+  if (parts.codes) parts.codes->clear_gradients();
+  auto result = accumulate_gradients(parts.model, parts.arena, batch, settings);
+  result.applied = std::isfinite(result.loss);
+  if (parts.qat && result.applied) parts.qat->finish_gradients();
+  double squares = sum_of_squares(parts.arena.gradients());
+  if (parts.codes) squares += sum_of_squares(parts.codes->gradients());
+  result.gradient_norm = std::sqrt(squares);
+  result.applied = result.applied && std::isfinite(result.gradient_norm);
+  const double clip = clip_factor(result.gradient_norm, settings.max_grad_norm);
+  if (result.applied) {
+    parts.optimizer.step(learning_rate, clip);
+    if (parts.codes) parts.codes->update(learning_rate, clip, parts.optimizer.steps_done());
+  }
+  if (parts.qat) parts.qat->end_step(result.applied, learning_rate, clip);
   return result;
 }
 

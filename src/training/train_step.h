@@ -5,6 +5,8 @@
 #include "model/parameter_arena.h"
 #include "model/transformer.h"
 #include "training/optimizer.h"
+#include "training/qat.h"
+#include "training/quantized_finetuning.h"
 
 namespace slm {
 
@@ -29,9 +31,17 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
 /// min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; 1 where max_norm is 0.
 double clip_factor(double norm, double max_norm);
 
+/// What a step works on.
+struct StepParts {
+  Transformer& model;
+  const ParameterArena& arena;
+  Optimizer& optimizer;
+  Qat* qat = nullptr;                    // has heard begin_step; null without quantization-aware training
+  QuantizedFinetuning* codes = nullptr;  // null where no codes are trained
+};
+
 /// accumulate_gradients, the norm, the clip and the optimizer's update.
-StepResult train_step(Transformer& model, const ParameterArena& arena, Optimizer& optimizer, const Batch& batch,
-                      double learning_rate, const StepSettings& settings);
+StepResult train_step(const StepParts& parts, const Batch& batch, double learning_rate, const StepSettings& settings);
 
 /// A batch's rows [begin, end) as int64 tensors (rows, T) that share its memory.
 struct BatchTensors {

@@ -179,6 +179,13 @@ TrainingConfig random_config() {
   config.wsd_decay_steps.reset();
   config.tokens_per_step.reset();
   for (auto& source : config.data.validation) source.weight.reset();
+  auto& quantization = config.quantization;
+  quantization.qat_start_step.reset();
+  quantization.finetuning = quantization.finetuning && config.init_from;
+  if (quantization.finetuning) {
+    quantization.mode = "none";
+    config.optimizer = "adamw";
+  }
   TrainingConfig defaults;
   std::set<std::string> unused;
   for (const auto& found : find_unused(config)) unused.insert(found.keys[0]);

@@ -168,7 +168,8 @@ TEST(MetadataJson, EveryWrongValueIsRefusedByItsKey) {
   const std::vector<Case> cases{
       {"/format_version", "1", "format_version is"},
       {"/format_version", 0, "format_version 0"},
-      {"/mode", "qat", "mode is \"qat\"; expected \"ptq\""},
+      {"/mode", "awq", "mode is \"awq\"; expected ptq or qat"},
+      {"/qat", Json::object(), "qat: expected null, because mode is ptq"},
       {"/method", "awq", "method: found \"awq\", expected one of rtn, mse, gptq"},
       {"/smooth", 1.5, "smooth is 1.5; expected at most 1"},
       {"/smooth", -0.5, "smooth is -0.5; expected at least 0"},

@@ -71,7 +71,7 @@ TEST_P(Frozen, AStepMovesTheOthersAloneAndOnlyTheyHaveMoments) {
   AdamW optimizer(*loaded.arena, {});
   const auto before = values(*loaded.arena);
   const auto result =
-      train_step(*loaded.model, *loaded.arena, optimizer, batch(), 1e-2, {.micro_batch_size = 2, .max_grad_norm = 0});
+      train_step({*loaded.model, *loaded.arena, optimizer}, batch(), 1e-2, {.micro_batch_size = 2, .max_grad_norm = 0});
   EXPECT_TRUE(result.applied);
   size_t trainable = 0;
   for (const auto& entry : loaded.arena->entries()) {

@@ -29,11 +29,12 @@ struct KeyEffect {
 };
 
 // In values, FIXTURE is a tokenizer of other characters, and below the test's folder OTHER is another text, DOCUMENTS
-// are many, TRAINED a run that is done, and FOLDER a folder that does not exist.
+// are many, TRAINED a run that is done, QUANTIZED what it ended in, and FOLDER a folder that does not exist.
 std::vector<KeyEffect> key_effects() {
   const std::vector<std::string> wsd{"lr_scheduler_type=wsd", "max_steps=6", "wsd_decay_steps=4"};
   const std::vector<std::string> llama3{"model.rope_scaling=llama3", "model.rope_original_max_position_embeddings=16"};
   const std::vector<std::string> ptq{"quantization_mode=ptq"};
+  const std::vector<std::string> codes{"enable_quantized_finetuning=true", "init_from=QUANTIZED"};
   const auto other_device = choose_device(std::nullopt).is_cuda() ? "cpu" : "cuda";
   return {
       {"output_dir", "", "FOLDER"},
@@ -120,6 +121,12 @@ std::vector<KeyEffect> key_effects() {
       {"quantization_observer", "", "min_max", ptq},
       {"quantization_calibration_batches", "", "1", ptq},
       {"quantization_exclude", "", "lm_head", ptq},
+      {"enable_quantized_finetuning", "false", "true", {"init_from=QUANTIZED"}, true},
+      {"quantization_residual_bits", "0", "4", codes},
+      {"quantization_scale_policy", "fixed", "refresh", codes},
+      {"qat_start_step", "1", "2", {"quantization_mode=qat"}},
+      {"qat_freeze_observer_step", "1", "3", {"quantization_mode=qat", "qat_start_step=0"}},
+      {"qat_scale", "dynamic", "learned", {"quantization_mode=qat", "qat_start_step=0"}},
   };
 }
 
@@ -168,7 +175,9 @@ class KeyEffects : public testing::Test {
     write_file_atomically(inputs_ / "text.txt", text);
     write_file_atomically(inputs_ / "other.txt", other);
     write_file_atomically(inputs_ / "documents.jsonl", documents);
-    SLM_CHECK(!run({"output_dir=" + (inputs_ / "trained").string()}).contains("error"));
+    SLM_CHECK(!run({"output_dir=" + (inputs_ / "trained").string(), "quantization_mode=ptq", "quantization_bits=4",
+                    "quantization_type=weight_only"})
+                   .contains("error"));
   }
 
   /// Trains in a fresh folder, once for the same overrides.
@@ -195,6 +204,7 @@ class KeyEffects : public testing::Test {
         {"FIXTURE", fs::path(SLM_SOURCE_DIR) / "tests/data/fixtures/shakespeare_tokenizer.json"},
         {"OTHER", inputs_ / "other.txt"},
         {"DOCUMENTS", inputs_ / "documents.jsonl"},
+        {"QUANTIZED", inputs_ / "trained" / "quantized"},
         {"TRAINED", inputs_ / "trained"},
         {"FOLDER", folder / "elsewhere"}};
     for (const auto& [name, place] : places) {

@@ -9,8 +9,8 @@
 #include "kernels/device.h"
 #include "kernels/gpu.h"
 #include "model/golden.h"
-#include "model/hugging_face/tensor_layout.h"
 #include "training/adamw.h"
+#include "training/golden_batches.h"
 #include "training/schedule.h"
 #include "training/train_step.h"
 
@@ -41,19 +41,12 @@ class TrajectoryGolden : public testing::TestWithParam<std::string> {
                                  .warmup_steps = schedule["warmup_steps"],
                                  .total_steps = settings["steps"]};
     for (int64_t step = 0; step < inputs.size(0); ++step) {
-      run.steps.push_back(train_step(*run.loaded.model, *run.loaded.arena, optimizer, batch(inputs[step], wanted[step]),
-                                     learning_rate(rates, step),
+      run.steps.push_back(train_step({*run.loaded.model, *run.loaded.arena, optimizer},
+                                     golden_batch(inputs[step], wanted[step]), learning_rate(rates, step),
                                      {.micro_batch_size = micro_batch_size, .max_grad_norm = 1.0}));
     }
     run.moments = optimizer.state();
     return run;
-  }
-
-  static Batch batch(const at::Tensor& inputs, const at::Tensor& targets) {
-    Batch result{.rows = inputs.size(0), .length = inputs.size(1), .inputs = {}, .targets = {}};
-    result.inputs.assign(inputs.data_ptr<int64_t>(), inputs.data_ptr<int64_t>() + inputs.numel());
-    result.targets.assign(targets.data_ptr<int64_t>(), targets.data_ptr<int64_t>() + targets.numel());
-    return result;
   }
 
   void expect_losses(const Run& run, const std::string& prefix) const {
@@ -66,27 +59,9 @@ class TrajectoryGolden : public testing::TestWithParam<std::string> {
     }
   }
 
-  // Compares tensors by canonical name with `prefix`<name of the class>. A bias of the keys has no meaning in
-  // training: its exact gradient is 0, and AdamW scales up what rounding leaves.
   void expect_tensors(const Run& run, const std::map<std::string, at::Tensor>& ours, const std::string& prefix,
                       double tolerance) const {
-    for (const auto& tensor : file_layout(run.loaded.model->config())) {
-      std::vector<at::Tensor> parts;
-      for (const auto& part : tensor.parts) parts.push_back(ours.at(part));
-      auto actual = at::cat(parts, 0), expected = golden_[prefix + tensor.name];
-      if (tensor.transposed) actual = actual.t();
-      if (tensor.name.ends_with("c_attn.bias")) {
-        const auto width = actual.size(0) / 3;
-        for (auto* t : {&actual, &expected}) *t = at::cat({t->narrow(0, 0, width), t->narrow(0, 2 * width, width)});
-      }
-      EXPECT_TRUE(close(actual, expected, tolerance)) << prefix << tensor.name;
-    }
-  }
-
-  static std::map<std::string, at::Tensor> parameters(const Run& run) {
-    std::map<std::string, at::Tensor> result;
-    for (const auto& entry : run.loaded.arena->entries()) result.emplace(entry.name, entry.tensor.detach());
-    return result;
+    slm::expect_tensors(run.loaded.model->config(), ours, golden_, prefix, tolerance);
   }
 
   static std::map<std::string, at::Tensor> moments(const Run& run, const std::string& prefix) {
@@ -104,7 +79,7 @@ class TrajectoryGolden : public testing::TestWithParam<std::string> {
 TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch) {
   const auto run = train("targets", 4);
   expect_losses(run, "");
-  expect_tensors(run, parameters(run), "final.", 1e-5);
+  expect_tensors(run, master_weights(*run.loaded.arena), "final.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg."), "exp_avg.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg_sq."), "exp_avg_sq.", 1e-5);
 }
@@ -114,7 +89,7 @@ TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch_CUDA) {
   const auto run = train("targets", 4, at::kFloat, choose_device("cuda"));
   EXPECT_TRUE(run.loaded.arena->gradients().is_cuda());
   expect_losses(run, "");
-  expect_tensors(run, parameters(run), "final.", 1e-5);
+  expect_tensors(run, master_weights(*run.loaded.arena), "final.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg."), "exp_avg.", 1e-5);
   expect_tensors(run, moments(run, "exp_avg_sq."), "exp_avg_sq.", 1e-5);
   const auto again = train("targets", 4, at::kFloat, choose_device("cuda"));
@@ -124,13 +99,13 @@ TEST_P(TrajectoryGolden, LossesWeightsAndMomentsMatchPyTorch_CUDA) {
 TEST_P(TrajectoryGolden, MaskedTargetsMatchPyTorch) {
   const auto run = train("masked.targets", 4);
   expect_losses(run, "masked.");
-  expect_tensors(run, parameters(run), "masked.final.", 1e-5);
+  expect_tensors(run, master_weights(*run.loaded.arena), "masked.final.", 1e-5);
 }
 
 TEST_P(TrajectoryGolden, MicroBatchesAreNormalisedByTheTokensOfTheWholeStep) {
   const auto run = train("masked.targets", 2);
   expect_losses(run, "accumulated.");
-  expect_tensors(run, parameters(run), "masked.final.", 1e-5);
+  expect_tensors(run, master_weights(*run.loaded.arena), "masked.final.", 1e-5);
   // The golden shows what the mean of the micro-batches' means would give.
   const auto wrong = golden()["mean_of_means.loss"];
   double furthest = 0;
@@ -145,8 +120,9 @@ TEST_P(TrajectoryGolden, AStepWithoutAScoredTokenChangesNothing) {
   AdamW optimizer(*loaded.arena, {});
   const auto inputs = golden()["inputs"][0];
   const auto before = loaded.arena->parameters().clone();
-  const auto result = train_step(*loaded.model, *loaded.arena, optimizer,
-                                 batch(inputs, at::full_like(inputs, kIgnoredTarget)), 1e-2, {.micro_batch_size = 2});
+  const auto result =
+      train_step({*loaded.model, *loaded.arena, optimizer}, golden_batch(inputs, at::full_like(inputs, kIgnoredTarget)),
+                 1e-2, {.micro_batch_size = 2});
   EXPECT_EQ(result.tokens, 0);
   EXPECT_FALSE(result.applied);
   EXPECT_TRUE(std::isnan(result.loss));
@@ -159,7 +135,8 @@ TEST_P(TrajectoryGolden, EveryCutIntoMicroBatchesGivesTheSameGradient) {
   const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
   const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});
   const auto gradient = [&](int64_t micro_batch_size) {
-    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets), {.micro_batch_size = micro_batch_size});
+    accumulate_gradients(*loaded.model, *loaded.arena, golden_batch(inputs, targets),
+                         {.micro_batch_size = micro_batch_size});
     return loaded.arena->gradients().clone();
   };
   const auto whole = gradient(4);
@@ -174,7 +151,7 @@ TEST_P(TrajectoryGolden, GradientCheckpointingGivesTheSameBits) {
     const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype});
     const auto gradient = [&](bool recompute) {
       loaded.model->set_recompute(recompute);
-      accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets),
+      accumulate_gradients(*loaded.model, *loaded.arena, golden_batch(inputs, targets),
                            {.micro_batch_size = 3, .dropout = {.p = 0.2, .seed = 1, .step = 7}});
       return loaded.arena->gradients().clone();
     };
@@ -188,7 +165,7 @@ TEST_P(TrajectoryGolden, GradientCheckpointingGivesTheSameBits) {
 TEST_P(TrajectoryGolden, IsolatedDocumentsGiveTheGradientOfEachAlone) {
   const auto inputs = golden()["inputs"][0], targets = golden()["targets"][0];
   const int64_t rows = inputs.size(0), length = inputs.size(1), cut = 5;
-  auto whole = batch(inputs, targets);
+  auto whole = golden_batch(inputs, targets);
   for (int64_t i = 0; i < rows * length; ++i) whole.document_starts.push_back(i % length < cut ? 0 : cut);
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
     const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true, .dtype = dtype});
@@ -198,7 +175,7 @@ TEST_P(TrajectoryGolden, IsolatedDocumentsGiveTheGradientOfEachAlone) {
     };
     const auto part = [&](int64_t begin, int64_t tokens) {
       const auto alone =
-          batch(inputs.narrow(1, begin, tokens).contiguous(), targets.narrow(1, begin, tokens).contiguous());
+          golden_batch(inputs.narrow(1, begin, tokens).contiguous(), targets.narrow(1, begin, tokens).contiguous());
       return gradient(alone, rows) * (static_cast<double>(tokens) / static_cast<double>(length));
     };
     const auto expected = part(0, cut) + part(cut, length - cut);
@@ -216,7 +193,7 @@ TEST_P(TrajectoryGolden, DropoutsMasksDoNotDependOnTheCutIntoMicroBatches) {
   const auto inputs = golden()["inputs"][0], targets = golden()["masked.targets"][0];
   const auto loaded = read_model_folder(golden_path("models/" + GetParam()), {.gradients = true});
   const auto gradient = [&](int64_t micro_batch_size, double p, int64_t step) {
-    accumulate_gradients(*loaded.model, *loaded.arena, batch(inputs, targets),
+    accumulate_gradients(*loaded.model, *loaded.arena, golden_batch(inputs, targets),
                          {.micro_batch_size = micro_batch_size, .dropout = {.p = p, .seed = 1, .step = step}});
     return loaded.arena->gradients().clone();
   };

@@ -54,15 +54,6 @@ SLM_VECTOR_CLONES void dequantize_run(const Code* __restrict codes, int64_t coun
   }
 }
 
-SLM_VECTOR_CLONES void fake_quantize_run(const float* __restrict x, int64_t count, const RunScale& run,
-                                         float* __restrict values) {
-  const float scale = run.scale, inverse = 1.0f / scale, zero_point = run.zero_point;
-  const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);
-  for (int64_t i = 0; i < count; ++i) {
-    values[i] = dequantize_element(quantize_element(x[i], inverse, zero_point, min, max), scale, zero_point);
-  }
-}
-
 SLM_VECTOR_CLONES double squared_error_of_run(const float* __restrict x, int64_t count, const RunScale& run) {
   const float scale = run.scale, inverse = 1.0f / scale, zero_point = run.zero_point;
   const auto min = static_cast<float>(run.range.min), max = static_cast<float>(run.range.max);

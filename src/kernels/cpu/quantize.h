@@ -26,9 +26,6 @@ float quantize_row(const Float* x, int64_t count, int8_t* codes);
 template <class Code>
 void dequantize_run(const Code* codes, int64_t count, const RunScale& run, float* values);
 
-/// The value of each element's code.
-void fake_quantize_run(const float* x, int64_t count, const RunScale& run, float* values);
-
 /// Sum of (x - value of its code)^2 in float64.
 double squared_error_of_run(const float* x, int64_t count, const RunScale& run);
 

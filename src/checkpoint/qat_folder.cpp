@@ -1,0 +1,92 @@
+#include "checkpoint/qat_folder.h"
+
+#include <c10/core/GradMode.h>
+
+#include "checkpoint/folder_files.h"
+#include "checkpoint/tensor_io.h"
+#include "core/error.h"
+#include "core/file.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "quantization/fake_quantization.h"
+#include "quantization/metadata_json.h"
+
+namespace slm {
+namespace {
+
+QuantizationSettings settings_of(const QuantizationMetadata& metadata, Transformer& model) {
+  QuantizationSettings settings{.scheme = metadata.scheme};
+  std::set<std::string> linear;
+  model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>&) { linear.insert(name); });
+  for (const auto& left : metadata.left_float) {
+    if (linear.contains(left.name)) settings.exclude.push_back(left.name);
+  }
+  const auto& places = metadata.qat.at("places");
+  if (!places.empty()) {
+    settings.observer = observer_kind(places[0].at("observer").at("observer").get<std::string>(), "observer");
+  }
+  return settings;
+}
+
+}  // namespace
+
+bool is_qat_folder(const std::filesystem::path& folder) {
+  const auto path = folder / kQuantizationMetadataFile;
+  if (!std::filesystem::exists(path)) return false;
+  const auto json = parse_json(read_file(path), path.string());
+  return json.is_object() && json.contains("qat") && json["qat"].is_object();
+}
+
+void write_qat_files(const std::filesystem::path& folder, const QuantizationMetadata& metadata,
+                     const StateDict& learned_scales) {
+  SLM_CHECK(metadata.qat.is_object());
+  write_text(folder / kQuantizationMetadataFile, metadata_json(metadata));
+  if (!learned_scales.empty()) save_tensors(folder / kQatScalesFile, learned_scales);
+}
+
+QuantizationMetadata read_qat_metadata(const std::filesystem::path& folder) {
+  const auto path = folder / kQuantizationMetadataFile;
+  auto metadata = parse_metadata(read_file(path), path.string());
+  if (metadata.qat.is_null()) fail(ExitCode::kData, "{}: qat: expected an object", path.string());
+  return metadata;
+}
+
+LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
+  SLM_CHECK(!settings.gradients && settings.dtype == at::kFloat);
+  const c10::NoGradGuard no_grad;
+  const auto metadata = read_qat_metadata(folder);
+  const auto origin = (folder / kQuantizationMetadataFile).string();
+  LoadedModel loaded;
+  loaded.model = std::make_shared<Transformer>(read_model_config(folder), settings.device);
+  auto& model = *loaded.model;
+  const auto plan = plan_quantization(model, settings_of(metadata, model));
+  auto with_derived = settings;
+  with_derived.derived = weights_of(plan, model.config().tie_embeddings);
+  loaded.arena = std::make_shared<ParameterArena>(model, with_derived);
+  const bool learned = metadata.qat.at("scale") == "learned";
+  loaded.fake_quantization = std::make_shared<FakeQuantization>(
+      model, *loaded.arena, plan,
+      FakeQuantizationSettings{.quantization = settings_of(metadata, model), .learned_scales = learned});
+  const auto& layers = *loaded.fake_quantization;
+  load_parameters(folder, model.config(), *loaded.arena);
+  layers.restore_places(metadata.qat.at("places"), origin + ": qat: places");
+  const auto steps = metadata.qat.at("steps_done").get<int64_t>();
+  const bool has_begun = steps > metadata.qat.at("start_step").get<int64_t>();
+  loaded.fake_quantization->set(false, has_begun);
+  if (!has_begun) {
+    layers.show_masters();
+    log_info("{}: quantization-aware training has not begun yet: the model is a float one", folder.string());
+    return loaded;
+  }
+  if (learned) {
+    StateDict scales;
+    for (auto& [name, tensor] : layers.by_layer(layers.scales())) scales.push_back({name + ".weight_scale", tensor});
+    load_state(folder / kQatScalesFile, scales);
+  }
+  layers.update();
+  log_info("{}: {} linear layers fake-quantized: {}", folder.string(), layers.weights().size(),
+           describe(metadata.scheme));
+  return loaded;
+}
+
+}  // namespace slm

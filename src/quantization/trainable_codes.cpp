@@ -1,0 +1,102 @@
+#include "quantization/trainable_codes.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/round.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "kernels/quantize.h"
+#include "kernels/stochastic_round.h"
+
+namespace slm {
+namespace {
+
+constexpr int64_t kPieceElements = 1 << 18;  // float values that exist at a time: they stay in the cache
+
+}  // namespace
+
+TrainableCodes::TrainableCodes(const QuantizedWeight& weight, int residual_bits)
+    : scheme_(weight.scheme), residual_bits_(residual_bits) {
+  const int32_t most = scheme_.codes().max * parts();
+  stored_ = at::empty(weight.codes.sizes(), weight.codes.options().dtype(most <= 127 ? at::kChar : at::kShort));
+  set_weight(weight);
+}
+
+void TrainableCodes::set_weight(const QuantizedWeight& weight) {
+  const c10::NoGradGuard no_grad;
+  SLM_CHECK(weight.scheme == scheme_ && weight.codes.sizes() == stored_.sizes());
+  stored_.copy_(weight.codes);
+  stored_.mul_(parts());
+  scales_ = weight.scales.clone();
+}
+
+// Halves to even, as the quantizer rounds.
+at::Tensor TrainableCodes::codes_of(const at::Tensor& stored) const {
+  if (residual_bits_ == 0) return stored;
+  return at::round(stored.to(at::kFloat) * (1.0f / static_cast<float>(parts()))).to(at::kChar);
+}
+
+QuantizedWeight TrainableCodes::weight() const { return {scheme_, codes_of(stored_), scales_}; }
+
+at::Tensor TrainableCodes::values(at::ScalarType dtype) const {
+  const auto values = at::empty(stored_.sizes(), stored_.options().dtype(dtype));
+  const int64_t step = std::max<int64_t>(1, kPieceElements / columns());
+  for (int64_t row = 0; row < rows(); row += step) {
+    const int64_t count = std::min(step, rows() - row);
+    const QuantizedWeight part{scheme_, codes_of(stored_.narrow(0, row, count)),
+                               scheme_.per_tensor() ? scales_ : scales_.narrow(0, row, count)};
+    values.narrow(0, row, count).copy_(dequantize(part));
+  }
+  return values;
+}
+
+at::Tensor TrainableCodes::residual() const {
+  const auto whole = codes_of(stored_).to(at::kShort) * parts();
+  return (stored_.to(at::kShort) - whole).to(residual_bits_ < 8 ? at::kChar : at::kShort);
+}
+
+void TrainableCodes::set_residual(const at::Tensor& residual) {
+  const auto most = scheme_.codes().max * parts();
+  stored_.copy_((codes_of(stored_).to(at::kInt) * parts() + residual.to(at::kInt)).clamp(-most, most));
+}
+
+void TrainableCodes::update(ScalePolicy policy, uint64_t key,
+                            const std::function<void(const at::Tensor& values, int64_t row)>& change) {
+  const c10::NoGradGuard no_grad;
+  // One scale for all can be refreshed only where all new values are known.
+  const bool whole = scheme_.per_tensor() && policy == ScalePolicy::kRefresh;
+  const int64_t step = whole ? rows() : std::max<int64_t>(1, kPieceElements / columns());
+  for (int64_t row = 0; row < rows(); row += step) {
+    update_rows(row, std::min(step, rows() - row), policy, key, change);
+  }
+}
+
+void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy policy, uint64_t key,
+                                 const std::function<void(const at::Tensor& values, int64_t row)>& change) {
+  const auto stored = stored_.narrow(0, first, count);
+  const auto scales = scheme_.per_tensor() ? scales_ : scales_.narrow(0, first, count);
+  const int64_t run = scheme_.run_length(columns());
+  const auto step = scales * (1.0f / static_cast<float>(parts()));
+  const auto values =
+      stored.scalar_type() == at::kChar ? dequantize(stored, step, run) : wide_values(stored, step, run);
+  change(values, first);
+  if (policy == ScalePolicy::kRefresh) scales.copy_(amax_scales(values, scheme_));
+  stochastic_round(values, scales,
+                   {.group_size = run,
+                    .parts = parts(),
+                    .max = scheme_.codes().max * parts(),
+                    .key = key,
+                    .first = first * columns()},
+                   stored);
+}
+
+at::Tensor TrainableCodes::wide_values(const at::Tensor& stored, const at::Tensor& step, int64_t run) {
+  const auto numbers = stored.to(at::kFloat);
+  if (step.dim() == 1) return numbers * step;
+  return numbers * step.repeat_interleave(run, 1).narrow(1, 0, numbers.size(1));
+}
+
+}  // namespace slm
