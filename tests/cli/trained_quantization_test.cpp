@@ -130,8 +130,8 @@ TEST_F(TrainedQuantization, WrongKeysAreErrorsBeforeAnythingStarts) {
             std::string::npos);
 }
 
-// The values of the codes are the masters: before the first update the model is the quantized one (where each group uses
-// its outermost code, as with rtn).
+// The values of the codes are the masters: before the first update the model is the quantized one (where each group
+// uses its outermost code, as with rtn).
 TEST_F(TrainedQuantization, GoesOnFromAQuantizedModelOfTheSameScheme) {
   const std::vector<std::string> int4{"quantization_bits=4", "quantization_type=weight_only"};
   auto keys = int4;
