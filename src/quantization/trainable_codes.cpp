@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "kernels/plain.h"
 #include "kernels/quantize.h"
 #include "kernels/stochastic_round.h"
 
@@ -81,7 +82,7 @@ void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy polic
   const int64_t run = scheme_.run_length(columns());
   const auto step = scales * (1.0f / static_cast<float>(parts()));
   const auto values =
-      stored.scalar_type() == at::kChar ? dequantize(stored, step, run) : wide_values(stored, step, run);
+      stored.scalar_type() == at::kChar ? dequantize(stored, step, run) : plain::dequantize(stored, step, run);
   change(values, first);
   if (policy == ScalePolicy::kRefresh) scales.copy_(amax_scales(values, scheme_));
   stochastic_round(values, scales,
@@ -91,12 +92,6 @@ void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy polic
                     .key = key,
                     .first = first * columns()},
                    stored);
-}
-
-at::Tensor TrainableCodes::wide_values(const at::Tensor& stored, const at::Tensor& step, int64_t run) {
-  const auto numbers = stored.to(at::kFloat);
-  if (step.dim() == 1) return numbers * step;
-  return numbers * step.repeat_interleave(run, 1).narrow(1, 0, numbers.size(1));
 }
 
 }  // namespace slm

@@ -49,7 +49,6 @@ class TrainableCodes {
  private:
   int32_t parts() const { return 1 << residual_bits_; }
   at::Tensor codes_of(const at::Tensor& stored) const;
-  static at::Tensor wide_values(const at::Tensor& stored, const at::Tensor& step, int64_t run);
   void update_rows(int64_t first, int64_t count, ScalePolicy policy, uint64_t key,
                    const std::function<void(const at::Tensor& values, int64_t row)>& change);
 
