@@ -4,11 +4,10 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
-#include <set>
 #include <unordered_map>
 
 #include "checkpoint/folder_files.h"
-#include "checkpoint/parameter_files.h"
+#include "checkpoint/parameter_loader.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "checkpoint/tensor_io.h"
@@ -48,44 +47,6 @@ at::Tensor to_file(const FileTensor& layout, const Parameters& parameters) {
   return layout.transposed ? joined.t() : joined;
 }
 
-// GPT-2's first folders lack the prefix.
-ParameterFiles::Place find_tensor(const ParameterFiles& files, const std::string& name) {
-  constexpr std::string_view kPrefix = "transformer.";
-  const auto place = files.find(name);
-  return place.tensor || !name.starts_with(kPrefix) ? place : files.find(name.substr(kPrefix.size()));
-}
-
-// Rows of the tensor that the file lacks.
-int64_t new_rows(const FileTensor& layout, int64_t new_tokens) {
-  const bool by_token = layout.parts[0] == "model.embed_tokens.weight" || layout.parts[0] == "lm_head.weight";
-  return by_token ? new_tokens : 0;
-}
-
-void load_one(const ParameterFiles& files, const FileTensor& layout, const Parameters& parameters, int64_t new_tokens) {
-  const auto [found, info] = find_tensor(files, layout.name);
-  if (!info) fail(ExitCode::kData, "{}: {}: missing", files.path().string(), layout.name);
-  const auto& file = *found;
-  const int64_t missing = new_rows(layout, new_tokens);
-  auto shape = to_file(layout, parameters).sizes().vec();
-  shape[0] -= missing;
-  const auto tensor = load_float(file, *info, shape);
-  if (layout.always_zero) {
-    if (tensor.count_nonzero().item<int64_t>() == 0) return;
-    fail(ExitCode::kData, "{}: {}: not zero, although config.json says that the model has no biases (slm_bias)",
-         file.path().string(), layout.name);
-  }
-  const auto ours = layout.transposed ? tensor.t() : tensor;  // out x in
-  int64_t row = 0;
-  for (const auto& part : layout.parts) {
-    const auto& parameter = parameters.at(part);
-    const int64_t rows = parameter.size(0) - missing;
-    parameter.narrow(0, 0, rows).copy_(ours.narrow(0, row, rows));
-    if (missing > 0) parameter.narrow(0, rows, missing).copy_(ours.mean(0, true));
-    row += rows;
-  }
-  file.forget(*info);
-}
-
 }  // namespace
 
 LoadedModel build_model(const TransformerConfig& config, const ArenaSettings& settings) {
@@ -116,20 +77,9 @@ TransformerConfig read_model_config(const std::filesystem::path& folder) {
 
 void load_parameters(const std::filesystem::path& folder, const TransformerConfig& config, const ParameterArena& arena,
                      int64_t new_tokens) {
-  expect_float_folder(folder);
+  const ParameterLoader loader(folder, config, arena, new_tokens);
+  for (const auto& tensor : loader.layout()) loader.load(tensor);
   const c10::NoGradGuard no_grad;
-  const ParameterFiles files(folder);
-  const auto parameters = parameters_by_name(arena);
-  std::set<std::string> known;
-  for (const auto& layout : file_layout(config)) {
-    load_one(files, layout, parameters, new_tokens);
-    known.insert(find_tensor(files, layout.name).tensor->name);
-  }
-  for (const auto& name : files.names()) {
-    if (known.contains(name) || ignorable_tensor(config, name)) continue;
-    fail(ExitCode::kData, "{}: {}: the model that config.json describes has no such tensor", files.path().string(),
-         name);
-  }
   arena.update_shadows();
 }
 

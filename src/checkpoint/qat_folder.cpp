@@ -52,7 +52,13 @@ QuantizationMetadata read_qat_metadata(const std::filesystem::path& folder) {
 }
 
 LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
-  SLM_CHECK(!settings.gradients && settings.dtype == at::kFloat);
+  SLM_CHECK(!settings.gradients);
+  if (settings.dtype != at::kFloat) {
+    fail(ExitCode::kUsage,
+         "{}: is being trained for quantization, and its weights are quantized from float32; leave "
+         "--dtype out, or quantize it first (slm quantize)",
+         folder.string());
+  }
   const c10::NoGradGuard no_grad;
   const auto metadata = read_qat_metadata(folder);
   const auto origin = (folder / kQuantizationMetadataFile).string();

@@ -24,6 +24,7 @@ void write_qat_files(const std::filesystem::path& folder, const QuantizationMeta
 QuantizationMetadata read_qat_metadata(const std::filesystem::path& folder);
 
 /// The model as its training left it: fake-quantized where that has begun, without its tokenizer. Not to be trained.
+/// Error (kUsage) where the settings ask for another dtype than float32.
 LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSettings& settings);
 
 }  // namespace slm

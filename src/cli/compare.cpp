@@ -17,6 +17,7 @@
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/dtype_option.h"
 #include "core/error.h"
 #include "data/batch.h"
 #include "evaluation/divergence.h"
@@ -34,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 struct CompareArguments {
   std::string first, second, data;
   std::optional<std::string> device;
+  at::ScalarType dtype = at::kFloat, second_dtype = at::kFloat;
   int64_t batch_size = 8, max_batches = 0;
   bool json = false;
 };
@@ -55,11 +57,11 @@ constexpr int64_t kSomeBatches = 4;     // that errors between the layers and of
 constexpr int64_t kWrittenTokens = 64;  // that decoding is timed on, if the window holds as many
 constexpr int kTimedPasses = 5;         // an odd number, so that one of them is the median
 
-Side load_side(const std::string& path, at::Device device) {
+Side load_side(const std::string& path, const ArenaSettings& arena) {
   Side side{.folder = find_checkpoint(path)};
   verify_or_warn(side.folder);
   need_tokenizer(side.folder);
-  side.loaded = read_model_folder(side.folder, {.device = device});
+  side.loaded = read_model_folder(side.folder, arena);
   for (const auto& entry : fs::directory_iterator(side.folder)) {
     const auto name = entry.path().filename().string();
     if (name.starts_with("model") && name.ends_with(".safetensors")) {
@@ -192,7 +194,8 @@ void check_comparable(const Side& first, const Side& second) {
 
 void run_compare(const CompareArguments& arguments) {
   const auto device = choose_device(arguments.device);
-  auto first = load_side(arguments.first, device), second = load_side(arguments.second, device);
+  auto first = load_side(arguments.first, {.dtype = arguments.dtype, .device = device}),
+       second = load_side(arguments.second, {.dtype = arguments.second_dtype, .device = device});
   check_comparable(first, second);
   const int64_t length =
       std::min(first.loaded.model->config().max_sequence_length, second.loaded.model->config().max_sequence_length);
@@ -235,10 +238,13 @@ void add_compare(CLI::App& app, int&) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
+  add_dtype_option(*command, "--dtype", "What the first one's float matrices compute in", arguments->dtype);
+  add_dtype_option(*command, "--second-dtype", "What the second one's do", arguments->second_dtype);
   add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm compare runs/quickstart q4\n"
+      "  slm compare runs/quickstart runs/quickstart --second-dtype bfloat16\n"
       "  slm compare runs/quickstart q8 --data other.txt --json");
   command->callback([arguments] { run_compare(*arguments); });
 }

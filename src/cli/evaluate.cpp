@@ -11,6 +11,7 @@
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/dtype_option.h"
 #include "cli/evaluate_choices.h"
 #include "core/error.h"
 #include "data/chat/chat_template.h"
@@ -25,6 +26,7 @@ namespace {
 struct EvaluateArguments {
   std::string checkpoint, data, choices;
   std::optional<std::string> device;
+  at::ScalarType dtype = at::kFloat;
   int64_t length = 0, batch_size = 8;
   std::optional<int64_t> stride;
   bool json = false;
@@ -82,7 +84,8 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
 void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
+  const auto loaded =
+      read_model_folder(checkpoint, {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
   if (arguments.choices.empty()) return evaluate_text(arguments, checkpoint, loaded);
   need_tokenizer(checkpoint);
   evaluate_choices(loaded, arguments.choices, static_cast<size_t>(arguments.batch_size), arguments.json);
@@ -116,6 +119,7 @@ void add_evaluate(CLI::App& app, int&) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
+  add_dtype_option(*command, "--dtype", "What the float matrices compute in", arguments->dtype);
   add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"

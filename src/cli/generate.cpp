@@ -11,6 +11,7 @@
 #include "checkpoint/model_folder.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
+#include "cli/dtype_option.h"
 #include "cli/prompts.h"
 #include "cli/sampling_options.h"
 #include "core/error.h"
@@ -23,6 +24,7 @@ struct GenerateArguments {
   std::string checkpoint, prompts_file;
   std::vector<std::string> prompts;
   std::optional<std::string> device;
+  at::ScalarType dtype = at::kFloat;
   size_t batch_size = 16;
   bool json = false;
   GenerationSettings settings = default_sampling();
@@ -84,7 +86,8 @@ void run_generate(GenerateArguments arguments) {
   const auto prompts = prompts_of(arguments);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
+  const auto loaded =
+      read_model_folder(checkpoint, {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   arguments.settings.end_of_text = read_end_of_text(checkpoint, loaded.model->config());
   std::vector<std::vector<int32_t>> ids;  // all of them before anything is printed
@@ -111,6 +114,7 @@ void add_generate(CLI::App& app, int&) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   add_sampling_options(*command, arguments->settings);
+  add_dtype_option(*command, "--dtype", "What the float matrices compute in", arguments->dtype);
   add_device_option(*command, arguments->device);
   command->add_flag("--json", arguments->json, "For programs: an object a line for each prompt");
   command->footer(

@@ -36,14 +36,8 @@ void add_tokens(const at::Tensor& first, const at::Tensor& second, const at::Ten
   sums.tokens += targets.size(0);
 }
 
-// One of the two that are compared: its hidden states (B, T, C) of a batch, and the model whose head they go through.
-struct Side {
-  Transformer& model;
-  std::function<at::Tensor(const ScoredBatch&)> hidden;
-};
-
 // Adds all scored tokens of a batch.
-void add_batch(const Side& first, const Side& second, const ScoredBatch& batch, Divergence& sums) {
+void add_batch(const ComparedModel& first, const ComparedModel& second, const ScoredBatch& batch, Divergence& sums) {
   const auto scored = (batch.targets != kIgnoredTarget).view({-1}).nonzero().view({-1});
   const auto rows = [&](const at::Tensor& hidden) {
     return hidden.view({-1, hidden.size(-1)}).index_select(0, scored.to(hidden.device()));
@@ -66,24 +60,29 @@ Divergence mean_of(Divergence sums) {
   return sums;
 }
 
-std::function<at::Tensor(const ScoredBatch&)> whole_windows(Transformer& model) {
-  return [&model](const ScoredBatch& batch) {
-    return model.hidden(batch.inputs, {.document_starts = batch.document_starts});
-  };
+}  // namespace
+
+ComparedModel whole_windows(Transformer& model) {
+  return {model, [&model](const ScoredBatch& batch) {
+            return model.hidden(batch.inputs, {.document_starts = batch.document_starts});
+          }};
 }
 
-}  // namespace
+Divergence compare_predictions(const ComparedModel& first, const ComparedModel& second, const TokenStream& tokens,
+                               int64_t sequence_length, const EvaluationSettings& settings,
+                               const std::function<void(double)>& on_batch) {
+  const c10::InferenceMode inference;
+  SLM_CHECK(first.model.config().vocab_size == second.model.config().vocab_size);
+  Divergence sums;
+  const auto score = [&](const ScoredBatch& batch) { add_batch(first, second, batch, sums); };
+  for_each_scored_batch(tokens, sequence_length, settings, score, on_batch);
+  return mean_of(sums);
+}
 
 Divergence compare_predictions(Transformer& first, Transformer& second, const TokenStream& tokens,
                                int64_t sequence_length, const EvaluationSettings& settings,
                                const std::function<void(double)>& on_batch) {
-  const c10::InferenceMode inference;
-  SLM_CHECK(first.config().vocab_size == second.config().vocab_size);
-  Divergence sums;
-  const Side one{first, whole_windows(first)}, other{second, whole_windows(second)};
-  const auto score = [&](const ScoredBatch& batch) { add_batch(one, other, batch, sums); };
-  for_each_scored_batch(tokens, sequence_length, settings, score, on_batch);
-  return mean_of(sums);
+  return compare_predictions(whole_windows(first), whole_windows(second), tokens, sequence_length, settings, on_batch);
 }
 
 Divergence compare_kv_cache(Transformer& model, KvCacheKind kind, const TokenStream& tokens, int64_t sequence_length,
@@ -91,12 +90,12 @@ Divergence compare_kv_cache(Transformer& model, KvCacheKind kind, const TokenStr
   const c10::InferenceMode inference;
   settings.isolate_documents = false;
   Divergence sums;
-  const Side whole{model, whole_windows(model)},
-      cached{model, [&](const ScoredBatch&batch) {
-               const auto cache =
-                   make_kv_cache(kind, model.config().n_layers, batch.inputs.size(0), batch.inputs.size(1));
-               return model.hidden(batch.inputs, cache.get());
-             }};
+  const auto whole = whole_windows(model);
+  const ComparedModel cached{model, [&](const ScoredBatch& batch) {
+                               const auto cache = make_kv_cache(kind, model.config().n_layers, batch.inputs.size(0),
+                                                                batch.inputs.size(1));
+                               return model.hidden(batch.inputs, cache.get());
+                             }};
   const auto score = [&](const ScoredBatch& batch) { add_batch(whole, cached, batch, sums); };
   for_each_scored_batch(tokens, sequence_length, settings, score, {});
   return mean_of(sums);

@@ -21,8 +21,21 @@ struct Divergence {
   double loss_difference() const { return loss_second - loss_first; }
 };
 
+/// One of two that are compared: how it comes to the hidden states (B, T, C) of a batch, and the model whose head they
+/// go through.
+struct ComparedModel {
+  Transformer& model;
+  std::function<at::Tensor(const ScoredBatch&)> hidden;
+};
+
+/// A model that reads each window at once.
+ComparedModel whole_windows(Transformer& model);
+
 /// Scores the windows that `evaluate` scores, `tokens` in the vocabulary of both models. The heads see some
 /// tokens at a time, so that no more logits exist at once. `on_batch` hears the share that is done.
+Divergence compare_predictions(const ComparedModel& first, const ComparedModel& second, const TokenStream& tokens,
+                               int64_t sequence_length, const EvaluationSettings& settings,
+                               const std::function<void(double share)>& on_batch = {});
 Divergence compare_predictions(Transformer& first, Transformer& second, const TokenStream& tokens,
                                int64_t sequence_length, const EvaluationSettings& settings,
                                const std::function<void(double share)>& on_batch = {});

@@ -79,6 +79,7 @@ class LayerQuantizer {
   }
 
   std::vector<QuantizedLayerInfo> run(const std::vector<InputGroup>& groups) {
+    if (listener_.on_block) listener_.on_block(0);
     for (const auto& group : groups) {
       enter_block(group);
       quantize_group(group);
@@ -104,19 +105,21 @@ class LayerQuantizer {
 
   // The streams go through all blocks before that one, which are quantized by now.
   void enter_block(const InputGroup& group) {
-    for (const int64_t block = block_of(group); block_ < block; ++block_) {
+    for (const int64_t block = block_of(group); block_ < block;) {
       for (auto& [now, exact] : streams_) {
         now.x = model_.decoder().run_block(block_, now.x, now.context);
         if (float_model_) exact = float_model_->decoder().run_block(block_, exact, now.context);
       }
       release();
+      ++block_;
+      if (listener_.on_block) listener_.on_block(block_);
     }
   }
 
   // No stream of the float model needs what has been replaced so far.
   void release() {
     for (const auto& layer : replaced_) {
-      if (listener_.on_last_read) listener_.on_last_read(layer, dense_.at(layer)->weight());
+      if (listener_.on_last_read) listener_.on_last_read(layer);
       dense_.erase(layer);
     }
     replaced_.clear();

@@ -18,9 +18,11 @@ namespace slm {
 
 /// What a caller hears on the way; each may be empty.
 struct QuantizationListener {
+  // The linear layers of this block, or for n_layers the head, are going to be read, and none of a block before.
+  std::function<void(int64_t block)> on_block = {};
   std::function<void(const QuantizedLayerInfo&)> on_layer = {};  // it is done
-  // The float weight (N, K) of a layer that was replaced is not read again. It may serve elsewhere (a tied embedding).
-  std::function<void(const std::string& layer, const at::Tensor& weight)> on_last_read = {};
+  // The float weight of a layer that was replaced is not read again. It may serve elsewhere (a tied embedding).
+  std::function<void(const std::string& layer)> on_last_read = {};
   // Bytes that hold the hidden states of the calibration batches.
   std::function<void(int64_t)> on_hidden_states = {};
 };

@@ -23,16 +23,6 @@ void QuantizationMemory::set_model(const ParameterArena& arena) {
   model_ = arena.size() * static_cast<int64_t>(sizeof(float));
 }
 
-void QuantizationMemory::release(const at::Tensor& weight) {
-  if (!weight.is_cpu()) return;
-  discard_pages(weight.data_ptr(), weight.nbytes());
-  released_.push_back(weight);
-}
-
-void QuantizationMemory::release_float_weights() {
-  for (const auto& weight : released_) discard_pages(weight.data_ptr(), weight.nbytes());
-}
-
 std::string QuantizationMemory::describe() const {
   const auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
   const int64_t peak = peak_resident_bytes(), grown = peak - before_ - hidden_states_;

@@ -11,7 +11,6 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "core/sha256.h"
-#include "evaluation/divergence.h"
 #include "formats/manifest.h"
 #include "training/run_progress.h"
 
@@ -92,7 +91,7 @@ QuantizationParent parent_of(const std::filesystem::path& checkpoint) {
   return {.manifest_sha256 = sha256_hex(read_file(manifest)), .step = read_manifest(checkpoint).info.step};
 }
 
-std::optional<QuantizationQuality> measure_quality(Transformer& parent, Transformer& model,
+std::optional<QuantizationQuality> measure_quality(const ComparedModel& parent, Transformer& model,
                                                    const TrainingConfig& config, const PreparedData* data,
                                                    QuantizationParent& parent_info,
                                                    const std::function<void()>& check_stop) {
@@ -101,7 +100,7 @@ std::optional<QuantizationQuality> measure_quality(Transformer& parent, Transfor
     return std::nullopt;
   }
   const auto result =
-      compare_predictions(parent, model, *data->validation, *config.model.max_sequence_length,
+      compare_predictions(parent, whole_windows(model), *data->validation, *config.model.max_sequence_length,
                           {.batch_size = *config.micro_batch_size, .isolate_documents = config.data.isolate_documents},
                           [&](double) { check_stop(); });
   parent_info.validation_loss = result.loss_first;

@@ -8,6 +8,7 @@
 
 #include "config/training_config.h"
 #include "data/prepare.h"
+#include "evaluation/divergence.h"
 #include "model/transformer.h"
 #include "quantization/metadata.h"
 #include "quantization/plan.h"
@@ -32,7 +33,7 @@ QuantizationParent parent_of(const std::filesystem::path& checkpoint);
 
 /// How the quantized model predicts the validation text, beside its parent, whose loss goes into `parent_info`. Logs
 /// both. Nothing, and a line that says so, where there is no such text.
-std::optional<QuantizationQuality> measure_quality(Transformer& parent, Transformer& model,
+std::optional<QuantizationQuality> measure_quality(const ComparedModel& parent, Transformer& model,
                                                    const TrainingConfig& config, const PreparedData* data,
                                                    QuantizationParent& parent_info,
                                                    const std::function<void()>& check_stop);

@@ -9,7 +9,9 @@
 
 #include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
+#include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
+#include "checkpoint/streamed_model.h"
 #include "config/describe.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -36,19 +38,24 @@ std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& sett
   return info;
 }
 
-QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory,
+QuantizationListener listener(StreamedModel& streamed, QuantizationMemory& memory,
                               const std::function<void()>& check_stop) {
-  return {.on_layer =
+  return {.on_block = [&streamed](int64_t block) { streamed.read_block(block); },
+          .on_layer =
               [&check_stop](const QuantizedLayerInfo& layer) {
                 check_stop();
                 log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
                          layer.error.max_abs_error, 100 * layer.clipped);
               },
-          .on_last_read =
-              [&memory, is_tied = parent.tie_embeddings](const std::string& layer, const at::Tensor& weight) {
-                if (layer != "lm_head" || !is_tied) memory.release(weight);  // else it goes on being the embedding
-              },
+          .on_last_read = [&streamed](const std::string& layer) { streamed.discard(layer); },
           .on_hidden_states = [&memory](int64_t bytes) { memory.set_hidden_states(bytes); }};
+}
+
+// The float model, which is read block by block for every batch.
+ComparedModel parent_of_comparison(StreamedModel& streamed) {
+  return {streamed.parent(), [&streamed](const ScoredBatch& batch) {
+            return streamed.hidden(batch.inputs, {.document_starts = batch.document_starts});
+          }};
 }
 
 // Error (kOutOfMemory) where the hidden states of all calibration batches are more than the machine has left.
@@ -92,31 +99,33 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   const std::function<void()> check_stop = [&] {
     if (job.signals && job.signals->requested() != 0) throw Stopped();
   };
+  if (is_qat_folder(job.checkpoint)) return convert_checkpoint(job, read_model_folder(job.checkpoint), check_stop);
   const auto settings = quantization_settings(job.config);
   if (settings.calibrates() && !job.data) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
          name_of(settings.scheme.type), name_of(settings.method));
   }
   QuantizationMemory memory;
-  const auto loaded = read_model_folder(job.checkpoint);
-  if (loaded.fake_quantization) return convert_checkpoint(job, loaded, check_stop);
+  StreamedModel streamed(job.checkpoint);
+  const auto& loaded = streamed.loaded();
+  auto& parent = streamed.parent();
   memory.set_model(*loaded.arena);
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
   fmt::print("{}", format_plan(plan, settings));
   std::fflush(stdout);  // into a file as well it stands before what is logged afterwards
   if (settings.calibrates()) check_hidden_states(job.config, settings, model.config());
-  const auto parent = model.share();
   const auto batches = settings.calibrates() ? calibration_batches(job.config, *job.data) : std::vector<TokenBatch>();
   auto metadata = describe_quantization(job.config, model);
   metadata.parent = parent_of(job.checkpoint);
   metadata.calibration = calibration_info(settings, batches, job.data);
-  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory, check_stop));
+  metadata.layers = quantize_layers(model, plan, settings, batches, listener(streamed, memory, check_stop));
   metadata.coverage = coverage_of(model, plan);
-  if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
-  metadata.quality = measure_quality(*parent, model, job.config, job.data, metadata.parent, check_stop);
-  if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
-  memory.release_float_weights();
+  const auto head = streamed.read_block(parent.config().n_layers);
+  metadata.quality =
+      measure_quality(parent_of_comparison(streamed), model, job.config, job.data, metadata.parent, check_stop);
+  for (const auto& layer : head) streamed.discard(layer);
+  if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, parent);
   const auto& folder = job.out.staging();
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
   if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));
