@@ -4,6 +4,10 @@
 
 namespace slm {
 
+std::filesystem::path golden_path(const std::string& name) {
+  return std::filesystem::path(SLM_SOURCE_DIR) / "tests" / "golden" / name;
+}
+
 testing::AssertionResult close(const at::Tensor& actual, const at::Tensor& expected, double tolerance) {
   if (actual.sizes() != expected.sizes()) {
     return testing::AssertionFailure() << "shape " << actual.sizes() << ", expected " << expected.sizes();

@@ -11,9 +11,8 @@
 
 namespace slm {
 
-inline std::filesystem::path golden_path(const std::string& name) {
-  return std::filesystem::path(SLM_SOURCE_DIR) / "tests" / "golden" / name;
-}
+/// A file or folder below tests/golden.
+std::filesystem::path golden_path(const std::string& name);
 
 /// A golden file of tensors.
 class Golden {
