@@ -11,9 +11,9 @@
 namespace slm {
 
 struct QuantizationConfig {
-  std::string mode = "none", type = "static", method = "rtn", observer = "moving_average";
+  std::string mode = "none", type = "static", method = "rtn";
   int64_t bits = 8, group_size = 64, calibration_batches = 32;
-  std::optional<std::string> granularity;
+  std::optional<std::string> granularity, observer;
   double smooth = 0;
   std::vector<std::string> exclude;
   std::optional<int64_t> qat_start_step, qat_freeze_observer_step;
@@ -49,7 +49,8 @@ struct QuantizationConfig {
             "none. Not with weight_only.");
     v.field("quantization_observer", observer, OneOf{"moving_average", "min_max", "percentile", "mse"}, kFree,
             "How a static range follows from the calibration text: average of the batches' ends, the ends of all, the "
-            "ends without the outermost 0.01 %, or those with the least squared error. Only with static.");
+            "ends without the outermost 0.01 %, or those with the least squared error. mse where not given, with "
+            "quantization_mode qat moving_average, because there each step asks for the range. Only with static.");
     v.field("quantization_calibration_batches", calibration_batches, AtLeast{1}, kFree,
             "Batches of the training text (micro_batch_size windows each, drawn by data_seed) that static ranges, gptq "
             "and smoothing are calibrated on.");

@@ -123,7 +123,7 @@ QuantizationConfig read_quantization_keys(const std::string& text, const std::st
   quantization.visit(reader);
   reader.refuse_unknown();
   quantization.mode = "ptq";
-  if (!quantization.granularity) quantization.granularity = default_granularity(quantization.bits);
+  resolve_quantization_defaults(quantization);
   reader.check_whole(config);
   reader.raise();
   return quantization;

@@ -48,6 +48,12 @@ int64_t gated_width(int64_t d_model) {
 
 std::string default_granularity(int64_t bits) { return bits == 8 ? "per_channel" : "per_group"; }
 
+void resolve_quantization_defaults(QuantizationConfig& quantization) {
+  if (quantization.mode == "none") return;
+  fill(quantization.granularity, default_granularity(quantization.bits));
+  if (quantization.type == "static") fill(quantization.observer, quantization.mode == "qat" ? "moving_average" : "mse");
+}
+
 void resolve_model_defaults(ModelConfig& model) {
   fill_parts(model);
   if (model.n_heads) fill(model.n_kv_heads, *model.n_heads);
@@ -61,8 +67,7 @@ void resolve_defaults(TrainingConfig& config) {
   fill(config.data_seed, config.seed);
   if (!config.init_from) resolve_model_defaults(config.model);
   fill(config.micro_batch_size, kDefaultMicroBatchSize);
-  auto& quantization = config.quantization;
-  if (quantization.mode != "none") fill(quantization.granularity, default_granularity(quantization.bits));
+  resolve_quantization_defaults(config.quantization);
   const auto& length = config.model.max_sequence_length;
   if (!length) return;
   const int64_t micro_batch = *config.micro_batch_size * *length;

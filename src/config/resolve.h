@@ -15,6 +15,9 @@ inline constexpr int64_t kDefaultMicroBatchSize = 8;
 /// quantization_granularity where it is not given: one scale an output is good enough for 8 bits and not for 4.
 std::string default_granularity(int64_t bits);
 
+/// Fills quantization_granularity and, where activations are static, quantization_observer. Idempotent.
+void resolve_quantization_defaults(QuantizationConfig& quantization);
+
 /// Fills the fields of a model that follow from its architecture and from other fields; `vocab_size` is the caller's to
 /// set (from the tokenizer), and sizes that nothing follows from stay open. Idempotent.
 void resolve_model_defaults(ModelConfig& model);

@@ -38,7 +38,7 @@ QuantizationSettings quantization_settings(const TrainingConfig& config) {
   if (settings.scheme.granularity == Granularity::kPerGroup) settings.scheme.group_size = q.group_size;
   settings.method = quantization_method(q.method, "quantization_method");
   settings.smooth = q.smooth;
-  settings.observer = observer_kind(q.observer, "quantization_observer");
+  if (q.observer) settings.observer = observer_kind(*q.observer, "quantization_observer");
   settings.exclude = q.exclude;
   return settings;
 }
