@@ -41,8 +41,7 @@ QuantizationListener listener(const TransformerConfig& parent, QuantizationMemor
   return {.on_layer =
               [&check_stop](const QuantizedLayerInfo& layer) {
                 check_stop();
-                log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
-                         layer.error.max_abs_error, 100 * layer.clipped);
+                log_layer(layer);
               },
           .on_last_read =
               [&memory, is_tied = parent.tie_embeddings](const std::string& layer, const at::Tensor& weight) {
@@ -93,13 +92,13 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
     if (job.signals && job.signals->requested() != 0) throw Stopped();
   };
   const auto settings = quantization_settings(job.config);
+  QuantizationMemory memory;
+  const auto loaded = read_model_folder(job.checkpoint);
+  if (loaded.fake_quantization) return convert_checkpoint(job, loaded, check_stop);  // its ranges are known
   if (settings.calibrates() && !job.data) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
          name_of(settings.scheme.type), name_of(settings.method));
   }
-  QuantizationMemory memory;
-  const auto loaded = read_model_folder(job.checkpoint);
-  if (loaded.fake_quantization) return convert_checkpoint(job, loaded, check_stop);
   memory.set_model(*loaded.arena);
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
