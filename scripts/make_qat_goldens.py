@@ -5,9 +5,12 @@
 
 Weights and activations go through the formula of quantization in float32, gradients straight through, and where scales
 are learned through LSQ's own rule (arXiv:1902.08153). Each case runs a second time with float64 masters, gradients and
-moments; what the two differ in is measured and written beside them.
+moments; what the two differ in is measured and written beside them. Where a case distills, the loss is that of Hinton
+et al. (arXiv:1503.02531) at temperature 1, with F.kl_div, and the teacher a copy of the model as quantizing began; of
+these runs some of the final weights are kept. `distillation.safetensors` is the loss alone, with its gradient.
 """
 import argparse
+import copy
 import json
 import math
 from pathlib import Path
@@ -24,7 +27,11 @@ CASES = {
     "llama_tiny.int4_g8": dict(model="llama_tiny", qmax=7, shape=8, activations=None, start=1, freeze=20),
     "llama_tiny.int4_learned": dict(model="llama_tiny", qmax=7, shape="tensor", activations=None, learned=True, start=3, freeze=20),
     "gpt2_tiny.int8_weight_only": dict(model="gpt2_tiny", qmax=127, shape="channel", activations=None, start=2, freeze=20),
+    "llama_tiny.int4_distilled": dict(model="llama_tiny", qmax=7, shape=8, activations=None, start=4, freeze=20, distill=0.7),
+    "gpt2_tiny.int4_distilled": dict(model="gpt2_tiny", qmax=7, shape="channel", activations=None, start=0, freeze=20, distill=0.4, ignored=3),
 }
+KEPT = ("final.model.layers.1.mlp.down_proj.weight", "final.model.layers.0.self_attn.q_proj.weight", "final.model.norm.weight",
+        "final.transformer.wte.weight", "final.transformer.h.1.mlp.c_proj.weight", "final.transformer.ln_f.weight")
 
 
 def groups(weight, shape):
@@ -165,6 +172,31 @@ class Run:
         return straight_through(x, values, inside)
 
 
+def mixed_loss(logits, teacher, targets, weight):
+    """Loss of scored rows (M, V), and its KL term; means over them, as the targets' own loss is one."""
+    scored = targets != -100
+    log_q, log_p = F.log_softmax(logits[scored], -1), F.log_softmax(teacher[scored], -1)
+    divergence = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    return (1 - weight) * F.cross_entropy(logits, targets) + weight * divergence, divergence
+
+
+def loss_alone():
+    """Some rows, one without a target, under several weights; gradients by autograd in float64."""
+    torch.manual_seed(11)
+    logits, teacher = 3 * torch.randn(12, 37), 3 * torch.randn(12, 37)
+    targets = torch.randint(0, 37, (12,))
+    targets[5] = -100
+    tensors = {"logits": logits, "teacher": teacher, "targets": targets, "weights": torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)}
+    for dtype in ("float32", "bfloat16"):
+        rounded = [x.to(getattr(torch, dtype)).double() for x in (logits, teacher)]
+        for i, weight in enumerate(tensors["weights"].tolist()):
+            leaf = rounded[0].clone().requires_grad_()
+            loss, divergence = mixed_loss(leaf, rounded[1], targets, weight)
+            loss.backward()
+            tensors |= {f"{dtype}.{i}.loss": loss.detach(), f"{dtype}.{i}.divergence": divergence.detach(), f"{dtype}.{i}.gradient": leaf.grad}
+    return tensors
+
+
 def train(folder, case, inputs, targets, rates, dtype):
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").to(dtype).train()
     run = Run(model, case)
@@ -173,18 +205,31 @@ def train(folder, case, inputs, targets, rates, dtype):
     optimizer = torch.optim.AdamW([{"params": [p for p in named.values() if p.dim() >= 2], "weight_decay": 0.1},
                                    {"params": [p for p in named.values() if p.dim() < 2], "weight_decay": 0.0}], **options)
     of_scales = None
-    losses, norms = [], []
+    losses, norms, divergences, teacher = [], [], [], None
+    if "ignored" in case:
+        targets = targets.clone()
+        targets[:, :, : case["ignored"]] = -100
     for step in range(len(inputs)):
         run.quantizing, run.observing = step >= case["start"], step < case["freeze"]
         if step == case["start"]:
             run.begin()
+            if "distill" in case:
+                teacher = transformers.AutoModelForCausalLM.from_config(model.config, attn_implementation="eager").to(dtype)
+                teacher.load_state_dict(copy.deepcopy(model.state_dict()))
             if run.scales:
                 of_scales = torch.optim.AdamW(list(run.scales.values()), weight_decay=0.0, **options)
         for group in optimizer.param_groups:
             group["lr"] = rates[step]
         optimizer.zero_grad()
         logits = model(input_ids=inputs[step], use_cache=False).logits
-        loss = F.cross_entropy(logits.flatten(0, 1), targets[step].flatten())
+        rows, wanted, divergence = logits.flatten(0, 1), targets[step].flatten(), None
+        if teacher is None:
+            loss = F.cross_entropy(rows, wanted)
+        else:
+            with torch.no_grad():
+                taught = teacher(input_ids=inputs[step], use_cache=False).logits.flatten(0, 1)
+            loss, divergence = mixed_loss(rows, taught, wanted, case["distill"])
+            divergences.append(divergence.detach())
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(list(named.values()), MAX_GRAD_NORM)
         optimizer.step()
@@ -202,11 +247,19 @@ def train(folder, case, inputs, targets, rates, dtype):
         norms.append(norm.detach())
     tensors = {"loss": torch.stack(losses), "grad_norm": torch.stack(norms)}
     tensors |= {"final." + name: p.detach() for name, p in named.items()}
+    if divergences:
+        tensors = {name: t for name, t in tensors.items() if name.split(".")[0] != "final" or name in KEPT}
+        tensors["divergence"] = torch.stack(divergences)
     tensors |= {"scale." + name: s.detach() for name, s in run.scales.items()}
     for name, place in run.places.items():
         scale, zero = place.scale()
         tensors |= {"input_scale." + name: scale.view(1), "input_zero_point." + name: zero.view(1)}
     return tensors
+
+
+def save(path, tensors):
+    safetensors.torch.save_file({n: t.contiguous() for n, t in tensors.items()}, path,
+                                metadata={"made_by": f"make_qat_goldens.py torch {torch.__version__.split('+')[0]}"})
 
 
 def main():
@@ -223,10 +276,10 @@ def main():
         args = golden / "models" / case["model"], case, text["inputs"], text["targets"], text["lr"].tolist()
         tensors, exact = train(*args, torch.float32), train(*args, torch.float64)
         measured[name] = {kind: max(float((tensors[n].double() - exact[n].double()).abs().max()) for n in tensors if n.split(".")[0] == kind)
-                          for kind in ("loss", "grad_norm", "final", "scale", "input_scale") if any(n.split(".")[0] == kind for n in tensors)}
+                          for kind in ("loss", "grad_norm", "divergence", "final", "scale", "input_scale") if any(n.split(".")[0] == kind for n in tensors)}
         (golden / "qat").mkdir(exist_ok=True)
-        safetensors.torch.save_file({n: t.contiguous() for n, t in tensors.items()}, golden / "qat" / f"{name}.safetensors",
-                                    metadata={"made_by": f"make_qat_goldens.py torch {torch.__version__.split('+')[0]}"})
+        save(golden / "qat" / f"{name}.safetensors", tensors)
+    save(golden / "qat" / "distillation.safetensors", loss_alone())
     (golden / "qat" / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 

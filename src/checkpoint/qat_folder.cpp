@@ -14,6 +14,47 @@
 namespace slm {
 namespace {
 
+// Whether the document's own `qat` is an object. Stops there: what the observers have seen may be long.
+class QatFinder final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  bool found = false, is_valid = true;
+
+  bool null() override { return !at_qat_; }
+  bool boolean(bool) override { return !at_qat_; }
+  bool number_integer(number_integer_t) override { return !at_qat_; }
+  bool number_unsigned(number_unsigned_t) override { return !at_qat_; }
+  bool number_float(number_float_t, const string_t&) override { return !at_qat_; }
+  bool string(string_t&) override { return !at_qat_; }
+  bool binary(binary_t&) override { return !at_qat_; }
+  bool start_array(std::size_t) override { return open(); }
+  bool end_array() override { return close(); }
+  bool end_object() override { return close(); }
+  bool start_object(std::size_t) override {
+    found = at_qat_;
+    return open();
+  }
+  bool key(string_t& name) override {
+    at_qat_ = depth_ == 1 && name == "qat";
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return is_valid = false;
+  }
+
+ private:
+  bool open() {
+    ++depth_;
+    return !at_qat_;
+  }
+  bool close() {
+    --depth_;
+    return true;
+  }
+
+  int depth_ = 0;
+  bool at_qat_ = false;
+};
+
 QuantizationSettings settings_of(const QuantizationMetadata& metadata, Transformer& model) {
   QuantizationSettings settings{.scheme = metadata.scheme};
   std::set<std::string> linear;
@@ -33,8 +74,11 @@ QuantizationSettings settings_of(const QuantizationMetadata& metadata, Transform
 bool is_qat_folder(const std::filesystem::path& folder) {
   const auto path = folder / kQuantizationMetadataFile;
   if (!std::filesystem::exists(path)) return false;
-  const auto json = parse_json(read_file(path), path.string());
-  return json.is_object() && json.contains("qat") && json["qat"].is_object();
+  const auto text = read_file(path);
+  QatFinder finder;
+  nlohmann::json::sax_parse(text, &finder);
+  if (!finder.is_valid) parse_json(text, path.string());  // says what is wrong with it
+  return finder.found;
 }
 
 void write_qat_files(const std::filesystem::path& folder, const QuantizationMetadata& metadata,
@@ -49,6 +93,10 @@ QuantizationMetadata read_qat_metadata(const std::filesystem::path& folder) {
   auto metadata = parse_metadata(read_file(path), path.string());
   if (metadata.qat.is_null()) fail(ExitCode::kData, "{}: qat: expected an object", path.string());
   return metadata;
+}
+
+bool qat_has_begun(const QuantizationMetadata& metadata) {
+  return metadata.qat.at("steps_done").get<int64_t>() > metadata.qat.at("start_step").get<int64_t>();
 }
 
 LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
@@ -76,8 +124,7 @@ LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSett
   const auto& layers = *loaded.fake_quantization;
   load_parameters(folder, model.config(), *loaded.arena);
   layers.restore_places(metadata.qat.at("places"), origin + ": qat: places");
-  const auto steps = metadata.qat.at("steps_done").get<int64_t>();
-  const bool has_begun = steps > metadata.qat.at("start_step").get<int64_t>();
+  const bool has_begun = qat_has_begun(metadata);
   loaded.fake_quantization->set(false, has_begun);
   if (!has_begun) {
     layers.show_masters();

@@ -23,6 +23,9 @@ void write_qat_files(const std::filesystem::path& folder, const QuantizationMeta
 /// The metadata of such a folder; errors as of parse_metadata.
 QuantizationMetadata read_qat_metadata(const std::filesystem::path& folder);
 
+/// Whether the model that it tells of computes with what codes stand for; before that it is a float one.
+bool qat_has_begun(const QuantizationMetadata& metadata);
+
 /// The model as its training left it: fake-quantized where that has begun, without its tokenizer. Not to be trained.
 /// Error (kUsage) where the settings ask for another dtype than float32.
 LoadedModel read_qat_folder(const std::filesystem::path& folder, const ArenaSettings& settings);

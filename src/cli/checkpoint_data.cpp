@@ -56,6 +56,7 @@ TrainingConfig checkpoint_config(const std::filesystem::path& checkpoint, const 
   auto config = is_of_run(checkpoint) ? load_training_config(checkpoint / kRunConfigFile, overrides)
                                       : parse_training_config(kDefaults, checkpoint.string(), overrides);
   config.init_from.reset();
+  config.quantization.qat_distill_weight = 0;  // asks for a parent, and nothing is trained here
   config.model = model_config(read_model_config(checkpoint));
   if (!file.empty()) config.data = text_data(file, checkpoint);
   const auto tokenizer = checkpoint / "tokenizer.json";

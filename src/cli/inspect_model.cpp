@@ -4,9 +4,11 @@
 #include <map>
 #include <memory>
 
+#include "checkpoint/qat_folder.h"
 #include "core/error.h"
 #include "core/numbers.h"
 #include "model/model_size.h"
+#include "quantization/fake_quantization.h"
 #include "quantization/layer_report.h"
 #include "quantization/packed_linear.h"
 
@@ -22,14 +24,6 @@ int64_t other_parameters(Transformer& model) {
     if (dynamic_cast<DenseLinear*>(layer.get()) && !is_tied) count -= layer->out_features() * layer->in_features();
   });
   return count;
-}
-
-std::map<std::string, at::Tensor> dense_weights(Transformer& model) {
-  std::map<std::string, at::Tensor> weights;
-  model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
-    if (const auto* dense = dynamic_cast<DenseLinear*>(layer.get())) weights[name] = dense->weight().detach();
-  });
-  return weights;
 }
 
 Inspection common(Transformer& model) {
@@ -80,6 +74,14 @@ std::vector<std::string> linear_names(Transformer& model) {
   return names;
 }
 
+LayerWeights dense_weights(Transformer& model) {
+  LayerWeights weights;
+  model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
+    if (const auto* dense = dynamic_cast<DenseLinear*>(layer.get())) weights[name] = dense->weight().detach();
+  });
+  return weights;
+}
+
 Inspection inspect_float(Transformer& model, const LayerFilter& wanted) {
   auto inspection = common(model);
   const auto weights = dense_weights(model);
@@ -89,7 +91,7 @@ Inspection inspect_float(Transformer& model, const LayerFilter& wanted) {
   return inspection;
 }
 
-Inspection inspect_quantized(Transformer& model, const QuantizationMetadata& metadata, Transformer* parent,
+Inspection inspect_quantized(Transformer& model, const QuantizationMetadata& metadata, const LayerWeights& originals,
                              const LayerFilter& wanted) {
   auto inspection = common(model);
   inspection.kind = InspectionKind::kQuantized;
@@ -98,8 +100,7 @@ Inspection inspect_quantized(Transformer& model, const QuantizationMetadata& met
   inspection.origin = origin_of(metadata);
   inspection.quality = quality_of(metadata);
   for (const auto& left : metadata.left_float) inspection.left_float.push_back({left.name, left.reason});
-  const bool has_originals = parent && metadata.smooth == 0;
-  const auto originals = has_originals ? dense_weights(*parent) : std::map<std::string, at::Tensor>();
+  const bool has_originals = !originals.empty() && metadata.smooth == 0;
   model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
     if (!wanted(name)) return;
     if (const auto* packed = dynamic_cast<PackedLinear*>(layer.get())) {
@@ -115,6 +116,22 @@ Inspection inspect_quantized(Transformer& model, const QuantizationMetadata& met
     inspection.layers.push_back(report_float_layer(name, dense->weight()));
     inspection.layers.back().reason = reason_of(metadata, name);
   });
+  return inspection;
+}
+
+Inspection inspect_in_training(const LoadedModel& loaded, const std::filesystem::path& folder,
+                               const LayerFilter& wanted) {
+  auto metadata = read_qat_metadata(folder);
+  const auto start = metadata.qat.at("start_step").get<int64_t>(), done = metadata.qat.at("steps_done").get<int64_t>();
+  LayerWeights masters;
+  for (const auto& weight : loaded.fake_quantization->weights()) masters[weight.forms().layer] = weight.forms().master;
+  metadata.layers = loaded.fake_quantization->convert(*loaded.model);
+  auto inspection = inspect_quantized(*loaded.model, metadata, masters, wanted);
+  inspection.kind = InspectionKind::kInTraining;
+  inspection.origin = fmt::format(
+      "quantization-aware training, {} steps of it since step {}: the float masters beside the codes that they would "
+      "become now, with whose values the model computes",
+      with_commas(done - start), with_commas(start));
   return inspection;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "checkpoint/checkpoint_store.h"
+#include "checkpoint/qat_folder.h"
 #include "cli/inspect_model.h"
 #include "config/quantization_keys.h"
 #include "core/error.h"
@@ -41,7 +42,8 @@ void check_arguments(const InspectArguments& arguments, bool quantized) {
   refuse(arguments.sensitivity && (!arguments.layers.empty() || !arguments.page.empty() || !arguments.parent.empty()),
          "--sensitivity: goes with --as, --data, --batches, --by-input and --json only");
   refuse(arguments.by_input && !arguments.sensitivity, "--by-input: goes with --sensitivity only");
-  refuse(!arguments.parent.empty() && !quantized, "--parent: goes with a quantized checkpoint only; this one is float");
+  refuse(!arguments.parent.empty() && !quantized,
+         "--parent: goes with a quantized checkpoint only; this one has float weights");
   refuse(!arguments.data.empty() && !arguments.sensitivity && !arguments.as && arguments.parent.empty(),
          "--data: is read with --as, --parent or --sensitivity only; alone it has no effect");
   refuse(arguments.batches && arguments.data.empty() && !arguments.sensitivity,
@@ -103,7 +105,7 @@ Inspection inspect_as_if(Subject& subject, const InspectArguments& arguments) {
   for (const auto& layer : plan) {
     if (!layer.scheme) metadata.left_float.push_back({layer.name, layer.reason});
   }
-  auto inspection = inspect_quantized(*model, metadata, &parent, wanted);
+  auto inspection = inspect_quantized(*model, metadata, dense_weights(parent), wanted);
   inspection.kind = InspectionKind::kAsIf;
   if (!arguments.data.empty()) {
     measure(*subject.text, arguments.batches.value_or(kUsualBatches), parent, *model, settings.smooth == 0, inspection);
@@ -128,17 +130,23 @@ void check_parent(const fs::path& path, const LoadedModel& parent, const LoadedM
   log_warning("{}: is not the checkpoint that the quantized one names as its parent", path.string());
 }
 
+// Fake-quantized, so that its layers' own tensors are neither float weights nor codes.
+bool in_training(const Subject& subject) {
+  return subject.loaded.fake_quantization && qat_has_begun(read_qat_metadata(subject.path));
+}
+
 Inspection inspect_checkpoint(Subject& subject, const InspectArguments& arguments) {
   auto& model = *subject.loaded.model;
   const auto wanted = filter_of(arguments, model);
+  if (in_training(subject)) return inspect_in_training(subject.loaded, subject.path, wanted);
   if (!subject.loaded.quantization) return inspect_float(model, wanted);
   const auto& metadata = *subject.loaded.quantization;
-  if (arguments.parent.empty()) return inspect_quantized(model, metadata, nullptr, wanted);
+  if (arguments.parent.empty()) return inspect_quantized(model, metadata, {}, wanted);
   const auto path = find_checkpoint(arguments.parent);
   verify_or_warn(path);
   const auto parent = read_model_folder(path);
   check_parent(path, parent, subject.loaded);
-  auto inspection = inspect_quantized(model, metadata, parent.model.get(), wanted);
+  auto inspection = inspect_quantized(model, metadata, dense_weights(*parent.model), wanted);
   if (!arguments.data.empty()) {
     subject.text = std::make_unique<CheckpointText>(subject.path, subject.loaded, arguments.data);
     measure(*subject.text, arguments.batches.value_or(kUsualBatches), *parent.model, model, metadata.smooth == 0,
@@ -158,6 +166,11 @@ Subject read_subject(const InspectArguments& arguments) {
   if (subject.loaded.quantization && subject.as) {
     fail(ExitCode::kUsage, "{}: is quantized already; --as and --sensitivity are for the float model it was made from",
          subject.path.string());
+  }
+  if (subject.as && in_training(subject)) {
+    fail(ExitCode::kUsage,
+         "{}: is being trained for {}; --as and --sensitivity are for a float model, such as the run's float_parent",
+         subject.path.string(), describe(read_qat_metadata(subject.path).scheme));
   }
   check_arguments(arguments, subject.loaded.quantization.has_value());
   return subject;

@@ -8,6 +8,7 @@
 #include "config/constraint.h"
 #include "config/describe.h"
 #include "config/keyed_visitor.h"
+#include "config/qat_schedule.h"
 #include "config/resolve.h"
 #include "core/error.h"
 
@@ -137,11 +138,10 @@ void check_schedule(const TrainingConfig& config, std::vector<Contradiction>& fo
 }
 
 void check_qat(const TrainingConfig& config, std::vector<Contradiction>& found) {
-  const auto& q = config.quantization;
   const auto steps = planned_steps(config);
-  if (q.mode != "qat" || !q.qat_start_step || !steps || *q.qat_start_step < *steps) return;
-  found.push_back({{"qat_start_step", "max_steps", "max_tokens", "tokens_per_step"},
-                   fmt::format("{} in a run of {} steps; expected at most {}", *q.qat_start_step, *steps, *steps - 1)});
+  if (config.quantization.mode != "qat" || !steps) return;
+  const auto errors = find_schedule_errors(config, *steps);
+  found.insert(found.end(), errors.begin(), errors.end());
 }
 
 void check_finetuning(const TrainingConfig& config, std::vector<Contradiction>& found) {
@@ -223,7 +223,7 @@ std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config
     for (const char* key :
          {"quantization_bits", "quantization_type", "quantization_granularity", "quantization_group_size",
           "quantization_method", "quantization_smooth", "quantization_observer", "quantization_calibration_batches",
-          "quantization_exclude", "qat_start_step", "qat_freeze_observer_step", "qat_scale"}) {
+          "quantization_exclude", "qat_start_step", "qat_freeze_observer_step", "qat_scale", "qat_distill_weight"}) {
       add(true, key, "quantization_mode", "with quantization_mode none");
     }
     return found;
@@ -232,7 +232,7 @@ std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config
   for (const char* key : {"quantization_method", "quantization_smooth"}) {
     add(is_qat, key, "quantization_mode", "with quantization_mode qat");
   }
-  for (const char* key : {"qat_start_step", "qat_freeze_observer_step", "qat_scale"}) {
+  for (const char* key : {"qat_start_step", "qat_freeze_observer_step", "qat_scale", "qat_distill_weight"}) {
     add(!is_qat, key, "quantization_mode", "with quantization_mode ptq");
   }
   const auto granularity = q.granularity.value_or(default_granularity(q.bits));

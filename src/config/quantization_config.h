@@ -18,6 +18,7 @@ struct QuantizationConfig {
   std::vector<std::string> exclude;
   std::optional<int64_t> qat_start_step, qat_freeze_observer_step;
   std::string qat_scale = "dynamic";
+  double qat_distill_weight = 0;
   bool finetuning = false;
   std::optional<int64_t> residual_bits;
   std::string scale_policy = "fixed";
@@ -66,6 +67,10 @@ struct QuantizationConfig {
     v.field("qat_scale", qat_scale, OneOf{"dynamic", "learned"}, kFree,
             "Scales of the weights: dynamic (amax of the weights at each step) or learned (LSQ: from those with the "
             "least squared error on, by gradient). Only with quantization_mode qat.");
+    v.field("qat_distill_weight", qat_distill_weight, Between{0, 1}, kFree,
+            "w of the fake-quantized steps' loss, (1 - w) cross-entropy + w KL(parent || student) a token over the "
+            "whole vocabulary, temperature 1: the parent is the float model of the moment when QAT began; 0: "
+            "cross-entropy alone. Only with quantization_mode qat.");
     v.field(
         "enable_quantized_finetuning", finetuning, Any{}, kFixed,
         "Train on from a quantized init_from, whose codes stay the weights: no float copy of them is held, and each "

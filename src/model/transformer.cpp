@@ -27,6 +27,11 @@ at::Tensor Transformer::hidden(const at::Tensor& ids, const ForwardSettings& set
   return decoder_->forward(ids, settings);
 }
 
+HeadTeacher Transformer::teach(const at::Tensor& ids, const ForwardSettings& settings, double weight) {
+  const c10::NoGradGuard no_grad;
+  return {*head_, hidden(ids, settings), weight};
+}
+
 at::Tensor Transformer::logits(const at::Tensor& ids, const Tap* tap) {
   const auto last = hidden(ids, nullptr, tap);
   if (tap) (*tap)("lm_head.input", last);

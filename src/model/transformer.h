@@ -23,9 +23,13 @@ class Transformer final : public torch::nn::Module {
   /// hidden (..., C) -> logits (..., V), float32 whatever the layers compute in.
   at::Tensor head(const at::Tensor& hidden) { return head_->forward(hidden).to(at::kFloat); }
   /// Loss and gradient of the hidden states under the head, see head_loss_with_gradient.
-  HeadLoss head_loss(const at::Tensor& hidden, const at::Tensor& targets, double scale) {
-    return head_loss_with_gradient(*head_, hidden, targets, scale);
+  HeadLoss head_loss(const at::Tensor& hidden, const at::Tensor& targets, double scale,
+                     const HeadTeacher* teacher = nullptr) {
+    return head_loss_with_gradient(*head_, hidden, targets, scale, teacher);
   }
+  /// What this model has to say of the tokens as the teacher of another one, to be used while this one lives. Without
+  /// gradients.
+  HeadTeacher teach(const at::Tensor& ids, const ForwardSettings& settings, double weight);
   /// ids (B, T) int64 -> (B, T, V).
   at::Tensor logits(const at::Tensor& ids, const Tap* tap = nullptr);
 

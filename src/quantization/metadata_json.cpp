@@ -244,7 +244,9 @@ nlohmann::ordered_json read_qat(const JsonMembers& document, std::string_view mo
   if (document.is_null("qat")) return nullptr;
   if (mode != "qat") fail(ExitCode::kData, "{}: expected null, because mode is {}", document.place("qat"), mode);
   const auto members = document.object("qat");
-  members.allow_only({"start_step", "freeze_observer_step", "scale", "steps_done", "scale_updates", "places"});
+  members.allow_only(
+      {"start_step", "freeze_observer_step", "scale", "steps_done", "scale_updates", "places", "distill_weight"});
+  if (members.has("distill_weight")) members.share("distill_weight");
   for (const char* key : {"start_step", "freeze_observer_step", "steps_done", "scale_updates"}) members.count(key);
   if (const auto scale = members.string("scale"); scale != "dynamic" && scale != "learned") {
     fail(ExitCode::kData, "{} is {}; expected dynamic or learned", members.place("scale"), quote_json(scale));

@@ -127,6 +127,7 @@ std::vector<Chart> quantization(Runs runs) {
            .scale = ChartScale::kFromZero,
            .lines = lines_of(
                runs, {{"weights", "train/qat/clipped_weights"}, {"activations", "train/qat/clipped_activations"}})},
+          simple(runs, "Divergence from the float parent", "KL, nats per token", "train/qat/kl_divergence"),
           simple(runs, "Drift of the scales", "mean of |s - s0| / s0", "train/qat/scale_drift")};
 }
 

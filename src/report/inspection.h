@@ -122,9 +122,10 @@ struct FloatPart {
 };
 
 enum class InspectionKind {
-  kFloat,      // a float model as it is
-  kQuantized,  // a quantized model
-  kAsIf,       // a float model as it would be
+  kFloat,       // a float model as it is
+  kQuantized,   // a quantized model
+  kAsIf,        // a float model as it would be
+  kInTraining,  // a model of quantization-aware training: its masters, and the codes that they would become
 };
 
 struct Inspection {

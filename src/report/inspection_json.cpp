@@ -122,7 +122,7 @@ Json outputs_json(const std::vector<OutputError>& outputs) {
 }
 
 const char* name_of(InspectionKind kind) {
-  constexpr const char* kNames[] = {"float", "quantized", "as_if"};
+  constexpr const char* kNames[] = {"float", "quantized", "as_if", "in_training"};
   return kNames[static_cast<int>(kind)];
 }
 

@@ -19,10 +19,7 @@ namespace {
 
 std::string header(const Inspection& inspection) {
   std::string out = fmt::format("<header>\n<h1>{}</h1>\n<p>{}", html(inspection.checkpoint), html(inspection.model));
-  if (inspection.kind != InspectionKind::kFloat) {
-    out += fmt::format("<br>{}{}, method {}", inspection.kind == InspectionKind::kAsIf ? "as if " : "",
-                       html(inspection.scheme), html(inspection.method));
-  }
+  if (inspection.kind != InspectionKind::kFloat) out += "<br>" + html(scheme_line(inspection));
   if (!inspection.origin.empty()) out += "<br>" + html(inspection.origin);
   return out + "</p>\n</header>\n";
 }

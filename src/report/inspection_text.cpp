@@ -95,10 +95,7 @@ std::string outputs_text(const std::vector<OutputError>& outputs, const std::str
 std::string inspection_text(const Inspection& inspection, const TextStyle& style) {
   const bool is_float = inspection.kind == InspectionKind::kFloat;
   std::string text = style.strong(inspection.checkpoint) + "\n" + wrapped(inspection.model, style.width);
-  if (!is_float) {
-    text += fmt::format("{}{}, method {}\n", inspection.kind == InspectionKind::kAsIf ? "as if " : "",
-                        inspection.scheme, inspection.method);
-  }
+  if (!is_float) text += scheme_line(inspection) + "\n";
   if (!inspection.origin.empty()) text += wrapped(inspection.origin, style.width);
   const auto table = is_float ? float_table(inspection, style) : quantized_table(inspection, style);
   text += fmt::format("\n{}\n", table.text(style));

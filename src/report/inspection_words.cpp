@@ -13,10 +13,10 @@ namespace {
 std::string sizes_line(const Inspection& inspection, const InspectionTotals& totals) {
   const auto layers = fmt::format("{} linear layers", totals.layers);
   if (totals.quantized == 0) return fmt::format("{}, {} in float32", layers, byte_size(totals.bytes_before));
+  const bool are_quantized = inspection.kind == InspectionKind::kQuantized;
   return fmt::format("{} of {} {}: {} -> {} ({:+.1f} %), {:.2f} bits per quantized weight", totals.quantized, layers,
-                     inspection.kind == InspectionKind::kAsIf ? "would be quantized" : "are quantized",
-                     byte_size(totals.bytes_before), byte_size(totals.bytes_after), 100 * totals.change(),
-                     totals.bits_per_weight);
+                     are_quantized ? "are quantized" : "would be quantized", byte_size(totals.bytes_before),
+                     byte_size(totals.bytes_after), 100 * totals.change(), totals.bits_per_weight);
 }
 
 std::string quality_line(const QualityReport& quality) {
@@ -45,6 +45,13 @@ std::vector<std::string> float_lines(const Inspection& inspection) {
 }
 
 }  // namespace
+
+std::string scheme_line(const Inspection& inspection) {
+  const char* how = inspection.kind == InspectionKind::kAsIf         ? "as if "
+                    : inspection.kind == InspectionKind::kInTraining ? "in training for "
+                                                                     : "";
+  return fmt::format("{}{}, method {}", how, inspection.scheme, inspection.method);
+}
 
 std::string decibels(double sqnr_db) {
   return std::isinf(sqnr_db) && sqnr_db > 0 ? "exact" : fmt::format("{:.1f}", sqnr_db);

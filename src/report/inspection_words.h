@@ -9,6 +9,9 @@
 
 namespace slm {
 
+/// "as if int4 per_group 64 weight_only, method rtn": how the model is quantized; not of a float one.
+std::string scheme_line(const Inspection& inspection);
+
 /// "19.8", or "exact" where nothing differs.
 std::string decibels(double sqnr_db);
 

@@ -70,6 +70,7 @@ QuantizationQuality ptq_quality(const QuantizationJob& job, Transformer& parent,
                                 const std::function<void()>& check_stop) {
   auto settings = quantization_settings(job.config);
   settings.method = QuantizationMethod::kGptq;
+  settings.observer = ObserverKind::kMse;  // post-training quantization's best
   const auto twin = read_model_folder(*job.float_parent);
   auto& model = *twin.model;
   const auto plan = plan_quantization(model, settings);
@@ -112,10 +113,7 @@ QuantizationMetadata convert_checkpoint(const QuantizationJob& job, const Loaded
   metadata.mode = "qat";
   metadata.parent = parent_of(job.checkpoint);
   metadata.layers = loaded.fake_quantization->convert(model);
-  for (const auto& layer : metadata.layers) {
-    log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
-             layer.error.max_abs_error, 100 * layer.clipped);
-  }
+  for (const auto& layer : metadata.layers) log_layer(layer);
   if (measures) {
     check_equal_losses(fake_loss, validation_loss(job, model));
     compare(job, model, fake_loss, metadata, check_stop);

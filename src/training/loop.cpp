@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "evaluation/probe_scores.h"
+#include "formats/manifest.h"
 #include "formats/save_transaction.h"
 #include "generation/generate.h"
 #include "kernels/device.h"
@@ -77,6 +78,7 @@ TrainingLoop::TrainingLoop(TrainingSetup& setup)
 
 TrainingOutcome TrainingLoop::run(const StopSignals& signals) {
   const int64_t first_step = progress_.step;
+  keep_float_parent();
   while (!has_ended() && signals.requested() == 0) {
     one_step();
     const int64_t step = progress_.step;
@@ -117,7 +119,7 @@ void TrainingLoop::one_step() {
   const double rate = learning_rate(setup_.schedule, progress_.step);
   const auto batch = loader_.next();
   std::optional<LayerNorms> norms;
-  if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena);
+  if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena, setup_.codes.get());
   if (setup_.qat) begin_qat_step();
   const auto result = train_step(step_parts(setup_), batch, rate, step_settings(config_, progress_.step));
   ++progress_.step;
@@ -163,6 +165,19 @@ void TrainingLoop::save_float_parent() {
     outcome_.save_failed = true;  // the run goes on; its result will have no parent to be compared with
     log_warning("step {}: not saved: {}", progress_.step, error.what());
   }
+}
+
+// A run that goes on in another folder takes the parent that it learns from with it.
+void TrainingLoop::keep_float_parent() {
+  const auto folder = setup_.folder.float_parent();
+  const auto& source = setup_.parent_read_from;
+  if (!source || (std::filesystem::exists(folder) && std::filesystem::equivalent(*source, folder))) return;
+  const auto manifest = read_manifest(*source);
+  SaveTransaction transaction(folder, Existing::kReplace);
+  for (const auto& [name, file] : manifest.files) {
+    std::filesystem::copy_file(*source / name, transaction.staging() / name);
+  }
+  transaction.commit(manifest.info);
 }
 
 void TrainingLoop::check_finite(const StepResult& result) {
@@ -211,7 +226,10 @@ void TrainingLoop::log_step(const StepResult& result, double rate, double second
                              {"step_seconds", seconds},
                              {"tokens_per_second", report.tokens_per_second},
                              {"memory_mib", report.memory_mib}};
-  if (setup_.qat && setup_.qat->numbers()) row["qat"] = to_json(*setup_.qat->numbers());
+  if (setup_.qat && setup_.qat->numbers()) {
+    row["qat"] = to_json(*setup_.qat->numbers());
+    if (result.divergence) row["qat"]["kl_divergence"] = finite(*result.divergence);
+  }
   metrics_.write(row);
 }
 

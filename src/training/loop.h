@@ -44,6 +44,7 @@ class TrainingLoop {
   void one_step();
   void begin_qat_step();
   void save_float_parent();
+  void keep_float_parent();
   void write_memory();
   void check_finite(const StepResult& result);
   void log_step(const StepResult& result, double learning_rate, double seconds);

@@ -50,12 +50,19 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
     plan.parameters += (narrow == wide ? size.matmul_parameters : tied_head) * narrow;
     plan.gradients += tied_head * wide;
   }
+  if (settings.distills) plan.parameters += size.parameters * narrow;
   const int64_t by_muon = settings.muon ? size.hidden_matrix_parameters : 0;
   plan.moments =
       2 * (size.parameters - by_muon) * static_cast<int64_t>(c10::elementSize(settings.state_dtype)) + by_muon * wide;
   plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
   if (settings.isolate_documents) plan.activations += tokens * settings.length * (narrow + 2);  // mask, and its making
   plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;
+  if (settings.distills) {
+    plan.activations += tokens * config.d_model * narrow;  // the teacher's last hidden states
+    // Its logits, and in float32 the logarithms of both models' probabilities, the divergences and the gradient.
+    constexpr int64_t kWideTensors = 5;
+    plan.head += std::min(tokens, kHeadChunk) * config.vocab_size * (narrow + kWideTensors * wide);
+  }
   return plan;
 }
 

@@ -17,6 +17,7 @@ struct MemorySettings {
   at::ScalarType state_dtype = at::kFloat;  // of AdamW's moments
   bool muon = false;                        // has the matrices of the blocks
   bool qat = false;                         // layers compute with another form of their weights
+  bool distills = false;                    // a float model of the same shape teaches
   int64_t code_bytes = 0;                   // of each linear weight where they are trained as codes, else 0
   bool gradient_checkpointing = false;
   bool isolate_documents = false;
@@ -24,7 +25,7 @@ struct MemorySettings {
 
 /// Bytes.
 struct MemoryPlan {
-  int64_t parameters = 0;   // float32, and under bfloat16 or QAT what the layers compute with
+  int64_t parameters = 0;   // float32, and under bfloat16 or QAT what the layers compute with; those of a teacher
   int64_t gradients = 0;    // float32
   int64_t moments = 0;      // AdamW's two a parameter, Muon's one
   int64_t activations = 0;  // most of what the forward pass keeps, and what one block's backward pass needs at a time

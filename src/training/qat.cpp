@@ -17,9 +17,6 @@
 namespace slm {
 namespace {
 
-constexpr int64_t kObservedBefore = 100;  // steps; an average that moves by 1 % a step has then forgotten its start
-constexpr int64_t kDefaultShare = 10;     // of the run's steps
-
 FakeQuantizationSettings layer_settings(const TrainingConfig& config, const QatSchedule& schedule,
                                         int64_t tokens_per_step) {
   return {.quantization = quantization_settings(config),
@@ -33,25 +30,6 @@ StateDict named(std::vector<NamedTensor> by_layer, const char* prefix, const cha
 }
 
 }  // namespace
-
-QatSchedule qat_schedule(const TrainingConfig& config, int64_t total_steps) {
-  const auto& q = config.quantization;
-  QatSchedule schedule;
-  schedule.start = q.qat_start_step.value_or(total_steps - std::max<int64_t>(1, total_steps / kDefaultShare));
-  schedule.observe = std::max<int64_t>(0, schedule.start - kObservedBefore);
-  schedule.freeze = q.qat_freeze_observer_step.value_or(schedule.start + (total_steps - schedule.start + 1) / 2);
-  if (schedule.start >= total_steps) {
-    fail(ExitCode::kUsage, "qat_start_step: found {}, but the run has {} steps; expected at most {}", schedule.start,
-         total_steps, total_steps - 1);
-  }
-  if (q.type == "static" && schedule.freeze <= schedule.observe) {
-    fail(ExitCode::kUsage,
-         "qat_freeze_observer_step: found {}, but activations are observed from step {} on (qat_start_step less {}); "
-         "expected a later step",
-         schedule.freeze, schedule.observe, kObservedBefore);
-  }
-  return schedule;
-}
 
 std::set<std::string> fake_quantized_weights(const TrainingConfig& config, const TransformerConfig& shape) {
   if (config.quantization.mode == "none") return {};
@@ -76,6 +54,10 @@ Qat::Qat(Transformer& model, const ParameterArena& arena, const TrainingConfig& 
       layers_(model, arena, plan_quantization(model, quantization_settings(config)),
               layer_settings(config, schedule, tokens_per_step)),
       adam_(adamw_settings(config)),
+      arena_(arena),
+      shape_(model.config()),
+      parent_settings_{.dtype = compute_dtype(config), .device = model.device()},
+      distill_weight_(config.quantization.qat_distill_weight),
       start_scales_(at::ones_like(layers_.scales())) {
   if (!layers_.learns_scales()) return;
   exp_avg_ = at::zeros_like(start_scales_);
@@ -97,7 +79,9 @@ void Qat::begin_step(int64_t step, bool measured) {
     layers_.begin();
     layers_.update();
     start_scales_.copy_(layers_.scales());
+    if (distills()) set_parent(copy_parent(shape_, arena_, parent_settings_));
   }
+  SLM_CHECK(!quantizing_ || !distills() || distillation_);
   layers_.clear_gradients();
   codes_before_.clear();
   if (!measured_) return;
@@ -174,12 +158,14 @@ void Qat::measure(bool) {
 }
 
 nlohmann::ordered_json Qat::state() const {
-  return {{"start_step", schedule_.start},
-          {"freeze_observer_step", schedule_.freeze},
-          {"scale", layers_.learns_scales() ? "learned" : "dynamic"},
-          {"steps_done", steps_done_},
-          {"scale_updates", scale_updates_},
-          {"places", layers_.places_json()}};
+  nlohmann::ordered_json state = {{"start_step", schedule_.start},
+                                  {"freeze_observer_step", schedule_.freeze},
+                                  {"scale", layers_.learns_scales() ? "learned" : "dynamic"},
+                                  {"steps_done", steps_done_},
+                                  {"scale_updates", scale_updates_},
+                                  {"places", layers_.places_json()}};
+  if (distills()) state["distill_weight"] = distill_weight_;
+  return state;
 }
 
 StateDict Qat::scales() const {
@@ -199,11 +185,12 @@ StateDict Qat::optimizer_state() const {
 
 void Qat::restore(const nlohmann::json& state, const std::string& origin) {
   const nlohmann::json ours = this->state();
-  for (const char* key : {"start_step", "freeze_observer_step", "scale"}) {
-    const auto found = state.value(key, nlohmann::json());
-    if (found == ours.at(key)) continue;
+  for (const char* key : {"start_step", "freeze_observer_step", "scale", "distill_weight"}) {
+    const auto found = state.value(key, nlohmann::json()), now = ours.value(key, nlohmann::json());
+    if (found == now) continue;
+    const auto words = [](const nlohmann::json& value) { return value.is_null() ? "none" : value.dump(); };
     fail(ExitCode::kUsage, "qat_{}: {} has {}, the config now has {}; put it back, or start a new run with init_from",
-         key, origin, found.dump(), ours.at(key).dump());
+         key, origin, words(found), words(now));
   }
   scale_updates_ = state.value("scale_updates", int64_t{0});
   layers_.restore_places(state.value("places", nlohmann::json()), origin + ": qat: places");

@@ -9,25 +9,13 @@
 #include <vector>
 
 #include "checkpoint/state_dict.h"
+#include "config/qat_schedule.h"
 #include "config/training_config.h"
 #include "quantization/fake_quantization.h"
 #include "training/adamw.h"
+#include "training/distillation.h"
 
 namespace slm {
-
-/// Numbers of steps, from 0. Static ranges are learned for some steps before weights and activations are quantized.
-struct QatSchedule {
-  int64_t observe = 0;  // the first step whose activations are observed (static)
-  int64_t start = 0;    // the first step that is quantized
-  int64_t freeze = 0;   // the first step that moves no range any more
-
-  bool quantizes(int64_t step) const { return step >= start; }
-  bool observes(int64_t step) const { return step >= observe && step < freeze; }
-};
-
-/// What the config asks for in a run of so many steps. Error (kUsage) where the run ends before QAT starts, or where
-/// static ranges would be frozen before anything was observed.
-QatSchedule qat_schedule(const TrainingConfig& config, int64_t total_steps);
 
 /// What a quantized step did.
 struct QatNumbers {
@@ -53,8 +41,16 @@ class Qat {
   /// The masters have their values: of the checkpoint after `step` steps, or of a new run's beginning.
   void resume_at(int64_t step);
 
+  /// The model of the step at which QAT began, of a run that goes on from a later one. To be called then, where
+  /// distills().
+  void set_parent(LoadedModel parent) { distillation_.emplace(std::move(parent), distill_weight_); }
+  bool distills() const { return distill_weight_ > 0; }
+  const ParentSettings& parent_settings() const { return parent_settings_; }
+
   /// Before the forward passes of a step. `measured`: numbers() will be asked for.
   void begin_step(int64_t step, bool measured);
+  /// Whom the step's predictions follow beside the targets; null where it is nobody.
+  const Distillation* distillation() const { return quantizing_ && distillation_ ? &*distillation_ : nullptr; }
   /// After the last backward pass: gradients of what the layers computed with become those of the masters. Error
   /// (kFailed) in the first quantized step where a layer did not take part in it.
   void finish_gradients();
@@ -85,6 +81,11 @@ class Qat {
   QatSchedule schedule_;
   FakeQuantization layers_;
   AdamWSettings adam_;
+  const ParameterArena& arena_;
+  TransformerConfig shape_;
+  ParentSettings parent_settings_;
+  double distill_weight_;
+  std::optional<Distillation> distillation_;        // from the first quantized step on
   at::Tensor start_scales_, exp_avg_, exp_avg_sq_;  // as FakeQuantization::scales
   int64_t steps_done_ = 0, scale_updates_ = 0;
   bool quantizing_ = false, measured_ = false, has_taken_part_ = false;

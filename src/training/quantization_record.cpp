@@ -73,6 +73,11 @@ QuantizationMetadata describe_quantization(const TrainingConfig& config, Transfo
           .left_float = left_float(model, plan)};
 }
 
+void log_layer(const QuantizedLayerInfo& layer) {
+  log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
+           layer.error.max_abs_error, 100 * layer.clipped);
+}
+
 QuantizationMetadata finetuned_metadata(const QuantizationMetadata& parent, const CodesTraining& training) {
   auto metadata = parent;
   metadata.finetuning = training;

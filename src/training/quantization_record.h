@@ -25,6 +25,9 @@ Coverage coverage_of(Transformer& model, const QuantizationPlan& plan);
 /// What is known of a model before its layers have codes: scheme, versions, coverage, and what stays float.
 QuantizationMetadata describe_quantization(const TrainingConfig& config, Transformer& model);
 
+/// Tells the log how far a layer's codes are from its weight.
+void log_layer(const QuantizedLayerInfo& layer);
+
 /// Of a model whose codes are trained: that of the model it began from, `parent`, without what was measured of that.
 QuantizationMetadata finetuned_metadata(const QuantizationMetadata& parent, const CodesTraining& training);
 

@@ -44,8 +44,7 @@ QuantizationListener listener(StreamedModel& streamed, QuantizationMemory& memor
           .on_layer =
               [&check_stop](const QuantizedLayerInfo& layer) {
                 check_stop();
-                log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
-                         layer.error.max_abs_error, 100 * layer.clipped);
+                log_layer(layer);
               },
           .on_last_read = [&streamed](const std::string& layer) { streamed.discard(layer); },
           .on_hidden_states = [&memory](int64_t bytes) { memory.set_hidden_states(bytes); }};
@@ -99,6 +98,7 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   const std::function<void()> check_stop = [&] {
     if (job.signals && job.signals->requested() != 0) throw Stopped();
   };
+  // Its ranges are known: it needs no text.
   if (is_qat_folder(job.checkpoint)) return convert_checkpoint(job, read_model_folder(job.checkpoint), check_stop);
   const auto settings = quantization_settings(job.config);
   if (settings.calibrates() && !job.data) {

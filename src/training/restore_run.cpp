@@ -54,6 +54,18 @@ void restore_qat(TrainingSetup& setup, const std::filesystem::path& checkpoint) 
   if (const auto scales = setup.qat->scales(); !scales.empty()) load_state(checkpoint / kQatScalesFile, scales);
 }
 
+// The model that the run learns from lies beside its checkpoints.
+void restore_parent(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
+  if (!setup.qat || !setup.qat->distills()) return;
+  const int64_t start = setup.qat->schedule().start;
+  if (setup.progress.step <= start) return;
+  auto folder = RunFolder(checkpoint.parent_path().parent_path()).float_parent();
+  if (!std::filesystem::exists(folder)) folder = setup.folder.float_parent();
+  setup.qat->set_parent(read_parent(folder, {.start = start, .run_id = setup.progress.run_id},
+                                    setup.loaded.model->config(), setup.qat->parent_settings()));
+  setup.parent_read_from = folder;
+}
+
 }  // namespace
 
 void restore_run(TrainingSetup& setup, const std::filesystem::path& checkpoint) {
@@ -72,6 +84,7 @@ void restore_run(TrainingSetup& setup, const std::filesystem::path& checkpoint) 
   }
   if (!setup.codes) load_parameters(checkpoint, setup.loaded.model->config(), *setup.loaded.arena);
   restore_qat(setup, checkpoint);
+  restore_parent(setup, checkpoint);
   auto state = setup.optimizer->state();
   const auto add = [&](const StateDict& more) { state.insert(state.end(), more.begin(), more.end()); };
   if (setup.qat) add(setup.qat->optimizer_state());

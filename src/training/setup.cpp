@@ -67,6 +67,7 @@ MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& sh
                              .state_dtype = adamw_settings(config).state_dtype,
                              .muon = uses_muon(config),
                              .qat = config.quantization.mode == "qat",
+                             .distills = config.quantization.qat_distill_weight > 0,
                              .code_bytes = code_bytes(config, parent),
                              .gradient_checkpointing = config.gradient_checkpointing,
                              .isolate_documents = config.data.isolate_documents});
@@ -197,6 +198,7 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
                       .qat = {},
                       .codes = {},
                       .progress = {},
+                      .parent_read_from = {},
                       .memory = {},
                       .bytes_before = memory_of(device).in_use};
   auto& c = setup.config;

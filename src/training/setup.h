@@ -35,6 +35,7 @@ struct TrainingSetup {
   std::unique_ptr<QuantizedFinetuning> codes;  // null where no codes are trained
   RunProgress progress;                        // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
+  std::optional<std::filesystem::path> parent_read_from;  // of a resumed run that distills: its parent's folder
   MemoryPlan memory;
   int64_t bytes_before = 0;  // in use on the device before the model was made
 };

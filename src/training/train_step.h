@@ -1,9 +1,12 @@
 // One optimizer step as a function.
 #pragma once
 
+#include <optional>
+
 #include "data/batch.h"
 #include "model/parameter_arena.h"
 #include "model/transformer.h"
+#include "training/distillation.h"
 #include "training/optimizer.h"
 #include "training/qat.h"
 #include "training/quantized_finetuning.h"
@@ -20,13 +23,15 @@ struct StepResult {
   double loss = 0;           // mean over the step's scored tokens, nats, before the update; NaN where there are none
   double gradient_norm = 0;  // 2-norm over all trainable parameters, before clipping
   int64_t tokens = 0;        // scored tokens
-  bool applied = false;      // false where loss or norm is not finite: then nothing was updated
+  std::optional<double> divergence = {};  // mean of KL(parent || model), nats; where the step distills
+  bool applied = false;                   // false where loss or norm is not finite: then nothing was updated
 };
 
 /// Adds the gradient of `batch` to the arena, which is zeroed first: each micro-batch's sum of losses divided by the
-/// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens.
+/// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens. With
+/// a `distillation` the loss of a token is the mixed one of kernels/distillation.h.
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                const StepSettings& settings);
+                                const StepSettings& settings, const Distillation* distillation = nullptr);
 
 /// min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; 1 where max_norm is 0.
 double clip_factor(double norm, double max_norm);

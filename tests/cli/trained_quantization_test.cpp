@@ -94,6 +94,51 @@ TEST_F(TrainedQuantization, AResumedRunEndsWithTheSameBitsAndTheSameRows) {
   }
 }
 
+TEST_F(TrainedQuantization, ADistilledRunGoesOnInAnotherFolderWithItsParent) {
+  const std::vector<std::string> keys{"quantization_mode=qat", "qat_start_step=6", "qat_distill_weight=0.5"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.end(), keys.begin(), keys.end());
+    return train(more);
+  };
+  ASSERT_EQ(with({}).exit_code, 0);
+  for (const auto& row : metrics(run())) {
+    if (row["type"] != "train" || row["step"] <= 6) continue;
+    EXPECT_GT(row["qat"]["kl_divergence"].get<double>(), 0) << row;
+  }
+  // Twice in a row: the second folder has the first one's parent.
+  auto from = run();
+  for (const char* name : {"second", "third"}) {
+    const auto result = with({to(name), "resume=" + (from / "checkpoints" / "step-000009").string(), "save_steps=1"});
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+    EXPECT_EQ(state(run(name) / "checkpoints/latest"), state(run() / "checkpoints/latest")) << name;
+    from = run(name);
+    fs::copy(run() / "checkpoints/step-000009", from / "checkpoints/step-000009", fs::copy_options::recursive);
+  }
+  EXPECT_NE(with({to("other"), "resume=" + (run() / "checkpoints/step-000009").string(), "qat_distill_weight=0.25"})
+                .error.find("qat_distill_weight: "),
+            std::string::npos);
+  fs::remove_all(run() / "float_parent");
+  const auto orphan = with({"resume=" + (run() / "checkpoints/step-000009").string()});
+  EXPECT_EQ(orphan.exit_code, kData);
+  EXPECT_NE(orphan.error.find("float_parent is missing, the float model of step 6"), std::string::npos) << orphan.error;
+  // Before QAT began there is no parent yet.
+  EXPECT_EQ(with({"resume=" + (run() / "checkpoints/step-000006").string()}).exit_code, 0);
+}
+
+TEST_F(TrainedQuantization, ADamagedParentIsNamed) {
+  const std::vector<std::string> keys{"quantization_mode=qat", "qat_start_step=6", "qat_distill_weight=1"};
+  ASSERT_EQ(train(keys).exit_code, 0);
+  const auto file = run() / "float_parent" / "model.safetensors";
+  auto bytes = read_file(file);
+  bytes[bytes.size() / 2] ^= 1;
+  write_file_atomically(file, bytes);
+  auto again = keys;
+  again.push_back("resume=" + (run() / "checkpoints/step-000009").string());
+  const auto result = train(again);
+  EXPECT_EQ(result.exit_code, kData);
+  EXPECT_NE(result.error.find("float_parent/model.safetensors: SHA-256 differs"), std::string::npos) << result.error;
+}
+
 TEST_F(TrainedQuantization, AnotherSchemeOrScheduleCannotGoOn) {
   ASSERT_EQ(train({"quantization_mode=qat", "qat_start_step=4", "max_steps=12"}).exit_code, 0);
   const auto checkpoint = (run() / "checkpoints/step-000009").string();
@@ -123,6 +168,24 @@ TEST_F(TrainedQuantization, WrongKeysAreErrorsBeforeAnythingStarts) {
   EXPECT_NE(
       error({"quantization_mode=qat", "quantization_method=gptq"}, kUsage).find("quantization_method: has no effect"),
       std::string::npos);
+  EXPECT_NE(
+      error({"qat_distill_weight=0.5"}, kUsage).find("qat_distill_weight: has no effect with quantization_mode none"),
+      std::string::npos);
+  EXPECT_NE(error({"quantization_mode=qat", "qat_distill_weight=1.5"}, kUsage)
+                .find("qat_distill_weight: found '1.5', expected a number, at least 0 and at most 1"),
+            std::string::npos);
+  EXPECT_NE(error({"quantization_mode=qat", "qat_distill_weight=0.5", "qat_start_step=0"}, kUsage)
+                .find("qat_distill_weight: the parent would be the model at step 0"),
+            std::string::npos);
+  // From a trained model, too, ranges need a step that observes them.
+  EXPECT_NE(error({"init_from=nowhere", "quantization_mode=qat", "qat_start_step=200", "qat_freeze_observer_step=90",
+                   "max_steps=300"},
+                  kUsage)
+                .find("qat_freeze_observer_step: found 90, but activations are observed from step 100"),
+            std::string::npos);
+  EXPECT_NE(error({"quantization_mode=qat", "quantization_exclude=['*']"}, kUsage)
+                .find("quantization_exclude: leaves none of the 15 linear layers to quantize"),
+            std::string::npos);
   EXPECT_NE(error({"quantization_mode=qat", "quantization_exclude=nonsense"}, kUsage).find("matches no linear layer"),
             std::string::npos);
   EXPECT_NE(error({"enable_quantized_finetuning=true"}, kUsage).find("init_from: missing"), std::string::npos);
@@ -172,6 +235,74 @@ TEST_F(TrainedQuantization, CodesAreTrainedOn) {
   EXPECT_EQ(more.exit_code, 0) << more.error;
   const auto inspected = run_slm({"inspect", checkpoint.string()});
   EXPECT_EQ(inspected.exit_code, 0) << inspected.error;
+}
+
+TEST_F(TrainedQuantization, LayersTellOfTrainedCodesToo) {
+  ASSERT_EQ(train({to("parent"), "quantization_mode=ptq", "quantization_type=weight_only"}).exit_code, 0);
+  const auto result = train({"init_from=" + (run("parent") / "quantized").string(), "enable_quantized_finetuning=true",
+                             "learning_rate=3e-3", "layer_norms_steps=4", "freeze=['*.0.mlp.up_proj*']"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  int rows = 0;
+  for (const auto& row : metrics(run())) {
+    if (row["type"] != "layers") continue;
+    ++rows;
+    const auto& norms = row["layers"].at("model.layers.1.mlp.up_proj.weight");
+    for (const char* key : {"weight", "gradient", "update"}) EXPECT_GT(norms[key].get<double>(), 0) << key;
+    EXPECT_LT(norms["update"].get<double>(), norms["weight"].get<double>());
+    EXPECT_FALSE(row["layers"].contains("model.layers.0.mlp.up_proj.weight"));
+    EXPECT_TRUE(row["layers"].contains("model.norm.weight"));
+  }
+  EXPECT_EQ(rows, 3);
+}
+
+// The parent of a run that distils from its first step on, and what is asked of the checkpoint afterwards.
+TEST_F(TrainedQuantization, ADistilledRunFromAModelPacksAndResumes) {
+  ASSERT_EQ(train({to("parent")}).exit_code, 0);
+  const std::vector<std::string> keys{"init_from=" + run("parent").string(), "quantization_mode=qat",
+                                      "qat_start_step=0", "qat_distill_weight=1"};
+  const auto result = train(keys);
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  const auto again = run_slm({"quantize", run().string(), run("again").string()});
+  ASSERT_EQ(again.exit_code, 0) << again.error;
+  EXPECT_EQ(read_file(run("again") / "model.safetensors"), read_file(run() / "quantized/model.safetensors"));
+  fs::copy(run(), run("resumed"), fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  fs::remove_all(run("parent"));
+  auto more = keys;
+  more.insert(more.end(), {to("resumed"), "resume=" + (run("resumed") / "checkpoints/step-000003").string()});
+  const auto resumed = train(more);
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.error;
+  EXPECT_EQ(state(run("resumed") / "checkpoints/latest"), state(run() / "checkpoints/latest"));
+}
+
+TEST_F(TrainedQuantization, InspectShowsTheMastersBesideTheCodesThatTheyWouldBecome) {
+  ASSERT_EQ(train({"quantization_mode=qat", "qat_start_step=4"}).exit_code, 0);
+  const auto inspect = [&](const std::vector<std::string>& arguments) {
+    auto all = arguments;
+    all.insert(all.begin(), "inspect");
+    return run_slm(all);
+  };
+  const auto latest = (run() / "checkpoints/latest").string();
+  const auto text = inspect({latest});
+  ASSERT_EQ(text.exit_code, 0) << text.error;
+  EXPECT_NE(text.out.find("in training for int8 per_channel static"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("8 steps of it since step 4"), std::string::npos) << text.out;
+  const auto json = nlohmann::json::parse(inspect({(run() / "checkpoints/best").string(), "--json"}).out);
+  EXPECT_EQ(json["kind"], "in_training");
+  // What the run itself found as it packed the same weights.
+  const auto packed = inspect({(run() / "quantized").string(), "--json"});
+  const auto theirs = nlohmann::json::parse(packed.out);
+  ASSERT_EQ(theirs["layers"].size(), 15u);
+  for (size_t i = 0; i < theirs["layers"].size(); ++i) {
+    EXPECT_EQ(json["layers"][i]["sqnr_db"], theirs["layers"][i]["sqnr_db"]) << i;
+  }
+  const auto layer = inspect({latest, "--layer", "0.mlp.up_proj"});
+  EXPECT_NE(layer.out.find("SQNR"), std::string::npos) << layer.out;
+  const auto refused = inspect({latest, "--as", "bits=4"});
+  EXPECT_EQ(refused.exit_code, kUsage);
+  EXPECT_NE(refused.error.find("is being trained for int8 per_channel static"), std::string::npos) << refused.error;
+  // Until it begins the model is a float one.
+  const auto before = nlohmann::json::parse(inspect({(run() / "checkpoints/step-000003").string(), "--json"}).out);
+  EXPECT_EQ(before["kind"], "float");
 }
 
 TEST_F(TrainedQuantization, AFloatModelHasNoCodesToTrain) {

@@ -127,6 +127,7 @@ std::vector<KeyEffect> key_effects() {
       {"qat_start_step", "1", "2", {"quantization_mode=qat"}},
       {"qat_freeze_observer_step", "1", "3", {"quantization_mode=qat", "qat_start_step=0"}},
       {"qat_scale", "dynamic", "learned", {"quantization_mode=qat", "qat_start_step=0"}},
+      {"qat_distill_weight", "", "0.5", {"quantization_mode=qat", "qat_start_step=1"}},
   };
 }
 

@@ -5,6 +5,7 @@
 
 #include "checkpoint/model_folder.h"
 #include "core/file.h"
+#include "core/ignored_target.h"
 #include "model/golden.h"
 #include "quantization/packed_linear.h"
 #include "training/builders.h"
@@ -25,6 +26,8 @@ struct QatCase {
   int64_t group_size;
   const char* scale;
   int64_t start, freeze;
+  double distill = 0;
+  int64_t ignored = 0;  // first tokens of a row without a target
 };
 
 class QatGolden : public testing::TestWithParam<QatCase> {
@@ -40,6 +43,7 @@ class QatGolden : public testing::TestWithParam<QatCase> {
     const auto& c = GetParam();
     TrainingConfig config;
     config.dtype = "float32";
+    config.init_from = "golden";
     config.quantization.mode = "qat";
     config.quantization.bits = c.bits;
     config.quantization.type = c.type;
@@ -48,6 +52,7 @@ class QatGolden : public testing::TestWithParam<QatCase> {
     config.quantization.qat_scale = c.scale;
     config.quantization.qat_start_step = c.start;
     config.quantization.qat_freeze_observer_step = c.freeze;
+    config.quantization.qat_distill_weight = c.distill;
     return config;
   }
 
@@ -60,7 +65,8 @@ class QatGolden : public testing::TestWithParam<QatCase> {
     const auto plan = plan_quantization(sketch, quantization_settings(config));
     Run run;
     run.loaded = build_model(shape, {.gradients = true, .derived = weights_of(plan, shape.tie_embeddings)});
-    const auto inputs = text_["inputs"], targets = text_["targets"], rates = text_["lr"];
+    const auto inputs = text_["inputs"], targets = text_["targets"].clone(), rates = text_["lr"];
+    targets.narrow(2, 0, c.ignored).fill_(kIgnoredTarget);
     run.optimizer = make_optimizer(config, *run.loaded.arena);
     run.qat = std::make_unique<Qat>(*run.loaded.model, *run.loaded.arena, config, qat_schedule(config, inputs.size(0)),
                                     inputs[0].numel());
@@ -95,7 +101,13 @@ TEST_P(QatGolden, LossesNormsWeightsScalesAndRangesMatchPyTorch) {
     EXPECT_LE(std::abs(run.steps[step].loss - loss[k].item<double>()), tolerance("loss")) << "step " << step;
     EXPECT_LE(std::abs(run.steps[step].gradient_norm - norm[k].item<double>()), tolerance("grad_norm")) << step;
   }
-  expect_tensors(run.loaded.model->config(), master_weights(*run.loaded.arena), golden_, "final.", tolerance("final"));
+  const auto& shape = run.loaded.model->config();
+  const auto masters = master_weights(*run.loaded.arena);
+  if (GetParam().distill == 0) {
+    expect_tensors(shape, masters, golden_, "final.", tolerance("final"));
+  } else {
+    EXPECT_EQ(expect_kept_tensors(shape, masters, golden_, "final.", tolerance("final")), 3);
+  }
   for (const auto& weight : run.qat->layers().weights()) {
     if (!weight.learns_scales()) continue;
     const auto& [layer, master, computed, gradient, tied, scales, scale_gradient] = weight.forms();
@@ -112,6 +124,17 @@ TEST_P(QatGolden, LossesNormsWeightsScalesAndRangesMatchPyTorch) {
           << layer;
       EXPECT_EQ(place->scale()->zero_point, golden_["input_zero_point." + layer].item<float>()) << layer;
     }
+  }
+}
+
+TEST_P(QatGolden, TheDivergenceFromTheParentMatchesPyTorch) {
+  const auto run = train(4);
+  for (size_t step = 0; step < run.steps.size(); ++step) {
+    const auto k = static_cast<int64_t>(step) - GetParam().start;
+    const auto& divergence = run.steps[step].divergence;
+    ASSERT_EQ(divergence.has_value(), GetParam().distill > 0 && k >= 0) << "step " << step;
+    if (!divergence) continue;
+    EXPECT_LE(std::abs(*divergence - golden_["divergence"][k].item<double>()), tolerance("divergence")) << step;
   }
 }
 
@@ -153,7 +176,10 @@ INSTANTIATE_TEST_SUITE_P(
         QatCase{"llama_tiny.int8_dynamic", "llama_tiny", 8, "dynamic", "per_channel", 64, "dynamic", 0, 20},
         QatCase{"llama_tiny.int4_g8", "llama_tiny", 4, "weight_only", "per_group", 8, "dynamic", 1, 20},
         QatCase{"llama_tiny.int4_learned", "llama_tiny", 4, "weight_only", "per_tensor", 64, "learned", 3, 20},
-        QatCase{"gpt2_tiny.int8_weight_only", "gpt2_tiny", 8, "weight_only", "per_channel", 64, "dynamic", 2, 20}),
+        QatCase{"gpt2_tiny.int8_weight_only", "gpt2_tiny", 8, "weight_only", "per_channel", 64, "dynamic", 2, 20},
+        QatCase{"llama_tiny.int4_distilled", "llama_tiny", 4, "weight_only", "per_group", 8, "dynamic", 4, 20, 0.7},
+        QatCase{"gpt2_tiny.int4_distilled", "gpt2_tiny", 4, "weight_only", "per_channel", 64, "dynamic", 0, 20, 0.4,
+                3}),
     [](const auto& instance) {
       std::string name = instance.param.name;
       std::replace(name.begin(), name.end(), '.', '_');

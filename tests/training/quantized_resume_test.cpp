@@ -118,6 +118,9 @@ INSTANTIATE_TEST_SUITE_P(
     Modes, QuantizedResume,
     testing::Values(Mode{"QatInt8Static", QAT "qat_freeze_observer_step: 70\n"},
                     Mode{"QatInt8StaticMse", QAT "qat_freeze_observer_step: 70\nquantization_observer: mse\n"},
+                    Mode{"QatInt8StaticDistilled", QAT "qat_freeze_observer_step: 70\nqat_distill_weight: 0.5\n"},
+                    Mode{"QatInt4Bfloat16Distilled", QAT "quantization_type: weight_only\nquantization_bits: 4\n"
+                                                         "qat_distill_weight: 1\ndtype: bfloat16\n"},
                     Mode{"QatInt8Dynamic", QAT "quantization_type: dynamic\n"},
                     Mode{"QatInt4Learned", QAT "quantization_type: weight_only\nquantization_bits: 4\n"
                                                "quantization_granularity: per_tensor\nqat_scale: learned\n"},
