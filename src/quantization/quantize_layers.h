@@ -19,6 +19,8 @@ namespace slm {
 /// What a caller hears on the way; each may be empty.
 struct QuantizationListener {
   std::function<void(const QuantizedLayerInfo&)> on_layer = {};  // it is done
+  // Where the settings keep residual bits: what the layer's codes lose (quantization/residual.h).
+  std::function<void(const std::string& layer, const at::Tensor& residual)> on_residual = {};
   // The float weight (N, K) of a layer that was replaced is not read again. It may serve elsewhere (a tied embedding).
   std::function<void(const std::string& layer, const at::Tensor& weight)> on_last_read = {};
   // Bytes that hold the hidden states of the calibration batches.

@@ -10,6 +10,7 @@
 #include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/quantized_folder.h"
+#include "checkpoint/residual_file.h"
 #include "config/describe.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -36,13 +37,17 @@ std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& sett
   return info;
 }
 
-QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory,
+QuantizationListener listener(const TransformerConfig& parent, QuantizationMemory& memory, StateDict& residuals,
                               const std::function<void()>& check_stop) {
   return {.on_layer =
               [&check_stop](const QuantizedLayerInfo& layer) {
                 check_stop();
                 log_info("{}: SQNR {:.1f} dB, largest error {:.3g}, clipped {:.2f} %", layer.name, layer.error.sqnr_db,
                          layer.error.max_abs_error, 100 * layer.clipped);
+              },
+          .on_residual =
+              [&residuals](const std::string& layer, const at::Tensor& residual) {
+                residuals.push_back({residual_name(layer), residual});
               },
           .on_last_read =
               [&memory, is_tied = parent.tie_embeddings](const std::string& layer, const at::Tensor& weight) {
@@ -111,7 +116,10 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   auto metadata = describe_quantization(job.config, model);
   metadata.parent = parent_of(job.checkpoint);
   metadata.calibration = calibration_info(settings, batches, job.data);
-  metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory, check_stop));
+  metadata.residual_bits = settings.residual_bits;
+  StateDict residuals;
+  metadata.layers =
+      quantize_layers(model, plan, settings, batches, listener(parent->config(), memory, residuals, check_stop));
   metadata.coverage = coverage_of(model, plan);
   if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
   metadata.quality = measure_quality(*parent, model, job.config, job.data, metadata.parent, check_stop);
@@ -119,6 +127,7 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   memory.release_float_weights();
   const auto& folder = job.out.staging();
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
+  if (metadata.residual_bits > 0) write_residuals(folder, residuals);
   if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));
   job.out.commit({.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
   log_info("saved {}: {} parameters at {:.2f} bits, {} in float; {}", job.out.final_folder().string(),
