@@ -10,6 +10,7 @@
 #include "checkpoint/folder_files.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_layer.h"
+#include "checkpoint/residual_file.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -216,6 +217,7 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   load_float_tensors(files, *loaded.arena, replacer.tensors());
   check_coverage(path.string(), *loaded.quantization, *loaded.arena);
   check_quantization_config(folder, loaded.model->config(), *loaded.quantization);
+  if (loaded.quantization->residual_bits > 0) ResidualFile(folder, *loaded.quantization);  // its header; values at use
   log_info("{}: {}", folder.string(), summarize_execution(*loaded.model));
   return loaded;
 }

@@ -21,7 +21,8 @@ void expect_float_folder(const std::filesystem::path& folder);
 /// The reverse.
 void expect_quantized_folder(const std::filesystem::path& folder);
 
-/// Writes the folder's files but for the manifest (tokenizer files only with a tokenizer). The model's PackedLinear and
+/// Writes the folder's files but for the manifest (tokenizer files only with a tokenizer) and residual.safetensors
+/// (checkpoint/residual_file.h), which a metadata with residual_bits asks for. The model's PackedLinear and
 /// TrainablePackedLinear layers are those that `metadata` lists; of an `arena` that is given the float parameters are
 /// the masters. What other programs can load as well has the names and the
 /// quantization_config of its Hugging Face class; anything else has canonical names, model_type "slm", and a log line

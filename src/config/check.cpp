@@ -216,7 +216,9 @@ std::vector<Contradiction> unused_quantization_keys(const TrainingConfig& config
   const auto add = [&](bool unused, const char* key, const char* cause, const std::string& reason) {
     if (unused) found.push_back({{key, cause}, "has no effect " + reason});
   };
-  for (const char* key : {"quantization_residual_bits", "quantization_scale_policy"}) {
+  add(!q.finetuning && q.mode != "ptq", "quantization_residual_bits", "enable_quantized_finetuning",
+      "without enable_quantized_finetuning or quantization_mode ptq");
+  for (const char* key : {"quantization_scale_policy", "quantization_rounding"}) {
     add(!q.finetuning, key, "enable_quantized_finetuning", "without enable_quantized_finetuning");
   }
   if (q.mode == "none") {

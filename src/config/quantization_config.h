@@ -21,7 +21,7 @@ struct QuantizationConfig {
   double qat_distill_weight = 0;
   bool finetuning = false;
   std::optional<int64_t> residual_bits;
-  std::string scale_policy = "fixed";
+  std::string scale_policy = "fixed", rounding = "stochastic";
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -77,10 +77,16 @@ struct QuantizationConfig {
         "update is rounded by chance, so that nothing is lost on average. Checkpoints are quantized ones.");
     v.field("quantization_residual_bits", residual_bits, OneOf{"0", "2", "4", "8"}, kFixed,
             "With enable_quantized_finetuning: bits that a code keeps beside it while it is trained, which remember "
-            "what is less than a step of it; 4 at 4 bits and 0 at 8 where not given.");
+            "what is less than a step of it; where not given as many as init_from keeps, else 4 at 4 bits and 0 at 8. "
+            "With quantization_mode ptq: bits that are kept of what the codes lose, in residual.safetensors, which "
+            "such a training begins with; none where not given.");
     v.field("quantization_scale_policy", scale_policy, OneOf{"fixed", "refresh"}, kFixed,
             "With enable_quantized_finetuning: scales stay as they are, or follow the weights at each step (amax), "
             "which a large shift of the text needs.");
+    v.field("quantization_rounding", rounding, OneOf{"stochastic", "nearest"}, kFixed,
+            "With enable_quantized_finetuning: how an updated weight becomes a code again: stochastic, so that what is "
+            "less than a step counts on average, or nearest (halves to even), which loses it and is there to show why "
+            "chance is needed.");
   }
 };
 

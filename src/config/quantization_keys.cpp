@@ -92,6 +92,9 @@ class KeyReader {
         problem(fmt::format("{}: {}", key, without_prefixes(wrong.text)));
       }
     };
+    if (given_.contains("residual_bits")) {
+      problem("residual_bits: has no effect here; it says what is kept for training, not what the model computes");
+    }
     refuse(find_contradictions(config), false);
     refuse(find_unused(config), true);
   }

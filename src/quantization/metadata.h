@@ -61,7 +61,8 @@ struct Coverage {
 struct CodesTraining {
   int64_t updates = 0;
   int residual_bits = 0;
-  std::string scale_policy = "fixed";  // or refresh
+  std::string scale_policy = "fixed";   // or refresh
+  std::string rounding = "stochastic";  // or nearest
 };
 
 struct QuantizationMetadata {
@@ -79,6 +80,7 @@ struct QuantizationMetadata {
   // the folder's weights are the float masters.
   nlohmann::ordered_json qat = {};
   std::optional<CodesTraining> finetuning = {};  // where the codes were trained
+  int residual_bits = 0;  // of each weight, kept in residual.safetensors for training the codes (residual.h); 0: none
 };
 
 }  // namespace slm

@@ -261,22 +261,38 @@ nlohmann::ordered_json read_qat(const JsonMembers& document, std::string_view mo
   return document.at("qat");
 }
 
+int read_residual_bits(const JsonMembers& members, const char* key) {
+  const auto bits = members.count(key);
+  if (bits == 0 || bits == 2 || bits == 4 || bits == 8) return static_cast<int>(bits);
+  fail(ExitCode::kData, "{} is {}; expected 0, 2, 4 or 8", members.place(key), bits);
+}
+
+// Only where the folder keeps one.
+int read_residual(const JsonMembers& document) {
+  if (!document.has("residual")) return 0;
+  const auto members = document.object("residual");
+  members.allow_only({"bits", "file"});
+  expect_name(members, "file", kResidualFile);
+  if (const int bits = read_residual_bits(members, "bits"); bits > 0) return bits;
+  fail(ExitCode::kData, "{} is 0; expected 2, 4 or 8", members.place("bits"));
+}
+
 // Only in models whose codes were trained.
 std::optional<CodesTraining> read_finetuning(const JsonMembers& document) {
   if (!document.has("finetuning")) return std::nullopt;
   const auto members = document.object("finetuning");
-  members.allow_only({"updates", "residual_bits", "scale_policy"});
-  const auto bits = members.count("residual_bits");
-  if (bits != 0 && bits != 2 && bits != 4 && bits != 8) {
-    fail(ExitCode::kData, "{} is {}; expected 0, 2, 4 or 8", members.place("residual_bits"), bits);
-  }
+  members.allow_only({"updates", "residual_bits", "scale_policy", "rounding"});
+  const int bits = read_residual_bits(members, "residual_bits");
   const auto policy = members.string("scale_policy");
   if (policy != "fixed" && policy != "refresh") {
     fail(ExitCode::kData, "{} is {}; expected fixed or refresh", members.place("scale_policy"), quote_json(policy));
   }
+  const bool is_nearest = members.has("rounding");  // only then
+  if (is_nearest) expect_name(members, "rounding", "nearest");
   return CodesTraining{.updates = static_cast<int64_t>(members.count("updates")),
-                       .residual_bits = static_cast<int>(bits),
-                       .scale_policy = policy};
+                       .residual_bits = bits,
+                       .scale_policy = policy,
+                       .rounding = is_nearest ? "nearest" : "stochastic"};
 }
 
 std::string read_mode(const JsonMembers& document) {
@@ -322,7 +338,9 @@ std::string metadata_json(const QuantizationMetadata& metadata) {
     json["finetuning"] = {{"updates", trained->updates},
                           {"residual_bits", trained->residual_bits},
                           {"scale_policy", trained->scale_policy}};
+    if (trained->rounding != "stochastic") json["finetuning"]["rounding"] = trained->rounding;
   }
+  if (metadata.residual_bits > 0) json["residual"] = {{"bits", metadata.residual_bits}, {"file", kResidualFile}};
   return json.dump(2) + "\n";
 }
 
@@ -332,7 +350,7 @@ QuantizationMetadata parse_metadata(std::string_view text, const std::string& or
   document.expect_version(kQuantizationMetadataVersion);
   document.allow_only({"format_version", "mode", "method", "smooth", "bits", "type", "granularity", "group_size",
                        "symmetric", "created_by", "parent", "calibration", "coverage", "layers", "left_float",
-                       "quality", "qat", "finetuning"});
+                       "quality", "qat", "finetuning", "residual"});
   QuantizationMetadata metadata;
   metadata.mode = read_mode(document);
   metadata.method = name_of(parse_name(document, "method", quantization_method));
@@ -352,6 +370,7 @@ QuantizationMetadata parse_metadata(std::string_view text, const std::string& or
   metadata.quality = read_quality(document);
   metadata.qat = read_qat(document, metadata.mode);
   metadata.finetuning = read_finetuning(document);
+  metadata.residual_bits = read_residual(document);
   return metadata;
 }
 

@@ -10,6 +10,8 @@
 namespace slm {
 
 inline constexpr const char* kQuantizationMetadataFile = "quantization_metadata.json";
+/// What a folder keeps beside the codes where its metadata has `residual`.
+inline constexpr const char* kResidualFile = "residual.safetensors";
 /// The version that this program writes. A newer one is refused by name.
 inline constexpr int64_t kQuantizationMetadataVersion = 1;
 

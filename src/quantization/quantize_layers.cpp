@@ -16,6 +16,7 @@
 #include "quantization/clip_search.h"
 #include "quantization/gptq.h"
 #include "quantization/packed_linear.h"
+#include "quantization/residual.h"
 #include "quantization/smooth.h"
 
 namespace slm {
@@ -250,6 +251,9 @@ class LayerQuantizer {
                      .activation = activation,
                      .error = quantization_error(weight, quantized),
                      .clipped = clipped_share(weight, quantized)});
+    if (settings_.residual_bits > 0 && listener_.on_residual) {
+      listener_.on_residual(layer.name, residual_of(weight, quantized, settings_.residual_bits));
+    }
     if (listener_.on_layer) listener_.on_layer(done_.back());
   }
 

@@ -21,6 +21,8 @@ struct QuantizationListener {
   // The linear layers of this block, or for n_layers the head, are going to be read, and none of a block before.
   std::function<void(int64_t block)> on_block = {};
   std::function<void(const QuantizedLayerInfo&)> on_layer = {};  // it is done
+  // Where the settings keep residual bits: what the layer's codes lose (quantization/residual.h).
+  std::function<void(const std::string& layer, const at::Tensor& residual)> on_residual = {};
   // The float weight of a layer that was replaced is not read again. It may serve elsewhere (a tied embedding).
   std::function<void(const std::string& layer)> on_last_read = {};
   // Bytes that hold the hidden states of the calibration batches.

@@ -24,6 +24,7 @@ struct QuantizationSettings {
   double smooth = 0;                                     // SmoothQuant's alpha; 0: none
   ObserverKind observer = ObserverKind::kMovingAverage;  // of static ranges
   std::vector<std::string> exclude = {};                 // globs over the layers' names
+  int residual_bits = 0;  // that are kept beside the codes for training them (residual.h)
 
   /// Whether some text must go through the model before its layers can be quantized.
   bool calibrates() const {

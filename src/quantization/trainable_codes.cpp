@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/round.h>
 #include <c10/core/GradMode.h>
 
@@ -64,7 +65,7 @@ void TrainableCodes::set_residual(const at::Tensor& residual) {
   stored_.copy_((codes_of(stored_).to(at::kInt) * parts() + residual.to(at::kInt)).clamp(-most, most));
 }
 
-void TrainableCodes::update(ScalePolicy policy, uint64_t key,
+void TrainableCodes::update(ScalePolicy policy, std::optional<uint64_t> key,
                             const std::function<void(const at::Tensor& values, int64_t row)>& change) {
   const c10::NoGradGuard no_grad;
   // One scale for all can be refreshed only where all new values are known.
@@ -75,7 +76,14 @@ void TrainableCodes::update(ScalePolicy policy, uint64_t key,
   }
 }
 
-void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy policy, uint64_t key,
+// The stored numbers nearest to values (n, K) of rows with these scales.
+at::Tensor TrainableCodes::nearest(const at::Tensor& values, const at::Tensor& scales) const {
+  const auto expanded = dequantize(at::ones_like(values, at::kChar), scales, scheme_.run_length(columns()));
+  const int32_t most = scheme_.codes().max * parts();
+  return at::round(values * (static_cast<float>(parts()) / expanded)).nan_to_num(-most, most, -most).clamp(-most, most);
+}
+
+void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy policy, std::optional<uint64_t> key,
                                  const std::function<void(const at::Tensor& values, int64_t row)>& change) {
   const auto stored = stored_.narrow(0, first, count);
   const auto scales = scheme_.per_tensor() ? scales_ : scales_.narrow(0, first, count);
@@ -85,11 +93,15 @@ void TrainableCodes::update_rows(int64_t first, int64_t count, ScalePolicy polic
       stored.scalar_type() == at::kChar ? dequantize(stored, step, run) : plain::dequantize(stored, step, run);
   change(values, first);
   if (policy == ScalePolicy::kRefresh) scales.copy_(amax_scales(values, scheme_));
+  if (!key) {
+    stored.copy_(nearest(values, scales));
+    return;
+  }
   stochastic_round(values, scales,
                    {.group_size = run,
                     .parts = parts(),
                     .max = scheme_.codes().max * parts(),
-                    .key = key,
+                    .key = *key,
                     .first = first * columns()},
                    stored);
 }

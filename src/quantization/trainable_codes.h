@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "quantization/quantized_weight.h"
 
@@ -12,6 +13,9 @@ namespace slm {
 
 /// What becomes of the scales while the codes move.
 enum class ScalePolicy { kFixed, kRefresh };
+/// What becomes of the part of an update that is less than a step of the stored numbers: it counts on average, or is
+/// lost (which is there to show why chance is needed).
+enum class Rounding { kStochastic, kNearest };
 
 /// Stored are whole numbers with a step of scale / 2^r: the code, and r residual bits that remember what an update of
 /// less than a code has moved. The layer computes with the code alone, the stored number divided by 2^r and rounded to
@@ -27,9 +31,9 @@ class TrainableCodes {
   at::Tensor values(at::ScalarType dtype) const;
 
   /// Calls change(values, first row) with the stored values of some rows (n, K) float32 after others, which it may
-  /// write to; what it leaves is stored again with stochastic rounding by `key`. Under kRefresh the scales are those of
-  /// the new values' amax.
-  void update(ScalePolicy policy, uint64_t key,
+  /// write to; what it leaves is stored again, with stochastic rounding by `key`, or without a key rounded to nearest,
+  /// halves to even. Under kRefresh the scales are those of the new values' amax.
+  void update(ScalePolicy policy, std::optional<uint64_t> key,
               const std::function<void(const at::Tensor& values, int64_t row)>& change);
 
   int64_t rows() const { return stored_.size(0); }
@@ -49,8 +53,9 @@ class TrainableCodes {
  private:
   int32_t parts() const { return 1 << residual_bits_; }
   at::Tensor codes_of(const at::Tensor& stored) const;
-  void update_rows(int64_t first, int64_t count, ScalePolicy policy, uint64_t key,
+  void update_rows(int64_t first, int64_t count, ScalePolicy policy, std::optional<uint64_t> key,
                    const std::function<void(const at::Tensor& values, int64_t row)>& change);
+  at::Tensor nearest(const at::Tensor& values, const at::Tensor& scales) const;
 
   Scheme scheme_;
   int residual_bits_;

@@ -325,7 +325,8 @@ std::optional<QuantizationMetadata> TrainingLoop::qat_metadata() const {
   if (setup_.codes) {
     return finetuned_metadata(*setup_.loaded.quantization, {.updates = progress_.optimizer_steps,
                                                             .residual_bits = setup_.codes->settings().residual_bits,
-                                                            .scale_policy = config_.quantization.scale_policy});
+                                                            .scale_policy = config_.quantization.scale_policy,
+                                                            .rounding = config_.quantization.rounding});
   }
   if (!setup_.qat) return std::nullopt;
   auto metadata = describe_quantization(config_, *setup_.loaded.model);

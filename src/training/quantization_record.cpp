@@ -40,6 +40,7 @@ QuantizationSettings quantization_settings(const TrainingConfig& config) {
   settings.smooth = q.smooth;
   if (q.observer) settings.observer = observer_kind(*q.observer, "quantization_observer");
   settings.exclude = q.exclude;
+  settings.residual_bits = static_cast<int>(q.residual_bits.value_or(0));
   return settings;
 }
 
@@ -82,6 +83,7 @@ QuantizationMetadata finetuned_metadata(const QuantizationMetadata& parent, cons
   auto metadata = parent;
   metadata.finetuning = training;
   metadata.quality.reset();
+  metadata.residual_bits = 0;  // which are the optimizer's now
   // The codes are the weights: there is nothing that they are an approximation of.
   for (auto& layer : metadata.layers) {
     layer.error = {.sqnr_db = std::numeric_limits<double>::infinity(), .cosine = 1, .max_abs_error = 0};

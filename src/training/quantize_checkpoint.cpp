@@ -11,6 +11,7 @@
 #include "checkpoint/model_folder.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
+#include "checkpoint/residual_file.h"
 #include "checkpoint/streamed_model.h"
 #include "config/describe.h"
 #include "core/error.h"
@@ -38,13 +39,17 @@ std::optional<CalibrationInfo> calibration_info(const QuantizationSettings& sett
   return info;
 }
 
-QuantizationListener listener(StreamedModel& streamed, QuantizationMemory& memory,
+QuantizationListener listener(StreamedModel& streamed, QuantizationMemory& memory, StateDict& residuals,
                               const std::function<void()>& check_stop) {
   return {.on_block = [&streamed](int64_t block) { streamed.read_block(block); },
           .on_layer =
               [&check_stop](const QuantizedLayerInfo& layer) {
                 check_stop();
                 log_layer(layer);
+              },
+          .on_residual =
+              [&residuals](const std::string& layer, const at::Tensor& residual) {
+                residuals.push_back({residual_name(layer), residual});
               },
           .on_last_read = [&streamed](const std::string& layer) { streamed.discard(layer); },
           .on_hidden_states = [&memory](int64_t bytes) { memory.set_hidden_states(bytes); }};
@@ -119,7 +124,9 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   auto metadata = describe_quantization(job.config, model);
   metadata.parent = parent_of(job.checkpoint);
   metadata.calibration = calibration_info(settings, batches, job.data);
-  metadata.layers = quantize_layers(model, plan, settings, batches, listener(streamed, memory, check_stop));
+  metadata.residual_bits = settings.residual_bits;
+  StateDict residuals;
+  metadata.layers = quantize_layers(model, plan, settings, batches, listener(streamed, memory, residuals, check_stop));
   metadata.coverage = coverage_of(model, plan);
   const auto head = streamed.read_block(parent.config().n_layers);
   metadata.quality =
@@ -128,6 +135,7 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, parent);
   const auto& folder = job.out.staging();
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
+  if (metadata.residual_bits > 0) write_residuals(folder, residuals);
   if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));
   job.out.commit({.kind = "quantized", .step = metadata.parent.step, .run_id = {}, .parent = job.checkpoint.string()});
   log_info("saved {}: {} parameters at {:.2f} bits, {} in float; {}", job.out.final_folder().string(),

@@ -5,6 +5,8 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "core/error.h"
 #include "core/rng.h"
 #include "kernels/adamw.h"
@@ -52,7 +54,10 @@ void QuantizedFinetuning::update(double learning_rate, double clip_factor, int64
                       .clip_factor = clip_factor,
                       .step = step};
   for (const auto& [name, linear, gradient, exp_avg, exp_avg_sq] : layers_) {
-    const uint64_t key = derive_key(settings_.seed, fmt::format("stochastic rounding {} {}", step, name));
+    std::optional<uint64_t> key;
+    if (settings_.rounding == Rounding::kStochastic) {
+      key = derive_key(settings_.seed, fmt::format("stochastic rounding {} {}", step, name));
+    }
     linear->codes()->update(
         settings_.policy, key,
         [&, &gradient = gradient, &exp_avg = exp_avg, &exp_avg_sq = exp_avg_sq](const at::Tensor& values, int64_t row) {

@@ -19,6 +19,7 @@ namespace slm {
 struct QuantizedFinetuningSettings {
   int residual_bits = 0;
   ScalePolicy policy = ScalePolicy::kFixed;
+  Rounding rounding = Rounding::kStochastic;
   uint64_t seed = 0;                  // of the rounding
   std::set<std::string> frozen = {};  // canonical names of the weights whose codes stay
   AdamWSettings adam;

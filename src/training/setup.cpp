@@ -17,6 +17,7 @@
 #include "quantization/metadata_json.h"
 #include "quantization/plan.h"
 #include "training/builders.h"
+#include "training/kept_residual.h"
 #include "training/quantization_record.h"
 #include "training/restore_run.h"
 #include "training/run_shape.h"
@@ -55,8 +56,8 @@ PreparedData prepare(const TrainingConfig& config, const DataConfig& data, const
 int64_t code_bytes(const TrainingConfig& config, const std::optional<std::filesystem::path>& parent) {
   if (!config.quantization.finetuning) return 0;
   const auto path = *parent / kQuantizationMetadataFile;
-  const int bits = parse_metadata(read_file(path), path.string()).scheme.bits;
-  return bits + config.quantization.residual_bits.value_or(0) > 8 ? 2 : 1;
+  const auto metadata = parse_metadata(read_file(path), path.string());
+  return metadata.scheme.bits + residual_bits_of(config.quantization, metadata) > 8 ? 2 : 1;
 }
 
 MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& shape,
@@ -93,15 +94,16 @@ void load_codes(TrainingSetup& setup, const std::filesystem::path& folder, const
   setup.loaded = read_quantized_folder(folder, arena);
   auto& metadata = *setup.loaded.quantization;
   if (!metadata.finetuning) metadata.parent = parent_of(folder);
-  const bool wide = metadata.scheme.bits == 8;
   setup.codes = std::make_unique<QuantizedFinetuning>(
       *setup.loaded.model,
       QuantizedFinetuningSettings{
-          .residual_bits = static_cast<int>(c.quantization.residual_bits.value_or(wide ? 0 : 4)),
+          .residual_bits = residual_bits_of(c.quantization, metadata),
           .policy = c.quantization.scale_policy == "refresh" ? ScalePolicy::kRefresh : ScalePolicy::kFixed,
+          .rounding = c.quantization.rounding == "nearest" ? Rounding::kNearest : Rounding::kStochastic,
           .seed = static_cast<uint64_t>(c.seed),
           .frozen = arena.frozen,
           .adam = adamw_settings(c)});
+  begin_with_kept_residual(*setup.codes, folder, metadata);
 }
 
 // Which folder a run of this config may start from.

@@ -1,6 +1,7 @@
 // Training that quantizes, from the outside: quantization-aware training, and the training of codes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -303,6 +304,82 @@ TEST_F(TrainedQuantization, InspectShowsTheMastersBesideTheCodesThatTheyWouldBec
   // Until it begins the model is a float one.
   const auto before = nlohmann::json::parse(inspect({(run() / "checkpoints/step-000003").string(), "--json"}).out);
   EXPECT_EQ(before["kind"], "float");
+// What slm quantize keeps changes nothing for inference, and is what training begins with.
+TEST_F(TrainedQuantization, AKeptResidualIsWhereTrainingOfTheCodesBegins) {
+  ASSERT_EQ(train({to("float")}).exit_code, 0);
+  const std::vector<std::string> scheme{"quantization_bits=4", "quantization_method=gptq", "quantization_smooth=0.5",
+                                        "quantization_calibration_batches=2"};
+  const auto quantize = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"quantize", run("float").string(), run(out).string()};
+    for (const auto& keys : {scheme, more}) arguments.insert(arguments.end(), keys.begin(), keys.end());
+    const auto result = run_slm(arguments);
+    ASSERT_EQ(result.exit_code, 0) << result.error;
+  };
+  quantize("plain", {});
+  quantize("kept", {"quantization_residual_bits=4"});
+  EXPECT_EQ(read_file(run("kept") / "model.safetensors"), read_file(run("plain") / "model.safetensors"));
+  EXPECT_FALSE(fs::exists(run("plain") / "residual.safetensors"));
+  EXPECT_EQ(metadata_of(run("kept"))["residual"], nlohmann::json({{"bits", 4}, {"file", "residual.safetensors"}}));
+  const auto manifest = nlohmann::json::parse(read_file(run("kept") / "manifest.json"));
+  EXPECT_TRUE(manifest["files"].contains("residual.safetensors"));
+  EXPECT_EQ(run_slm({"verify", run("kept").string()}).exit_code, 0);
+
+  // A step of learning rate 0 leaves every number as it was.
+  const auto begin = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> keys{to(out), "init_from=" + run("kept").string(), "enable_quantized_finetuning=true",
+                                  "max_steps=1", "warmup_steps=1"};
+    keys.insert(keys.end(), more.begin(), more.end());
+    const auto result = train(keys);
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    return result.error;
+  };
+  EXPECT_NE(begin("as it is", {})
+                .find("4 residual bits a weight are kept; with quantization_residual_bits 4 they are "
+                      "taken as they are"),
+            std::string::npos);
+  const SafetensorsFile kept(run("kept") / "residual.safetensors"),
+      optimizer(run("as it is") / "checkpoints/latest/optimizer.safetensors");
+  EXPECT_EQ(kept.tensors().size(), 15u);
+  for (const auto& tensor : kept.tensors()) {
+    const auto* same = optimizer.find(tensor.name);
+    ASSERT_TRUE(same) << tensor.name;
+    EXPECT_TRUE(std::ranges::equal(kept.data(tensor), optimizer.data(*same))) << tensor.name;
+  }
+  EXPECT_FALSE(metadata_of(run("as it is") / "checkpoints/latest").contains("residual"));
+  EXPECT_NE(begin("wide", {"quantization_residual_bits=8"}).find("they are widened"), std::string::npos);
+  EXPECT_NE(begin("narrow", {"quantization_residual_bits=2"}).find("they are rounded"), std::string::npos);
+  EXPECT_NE(begin("none", {"quantization_residual_bits=0"}).find("they are left out"), std::string::npos);
+}
+
+TEST_F(TrainedQuantization, ARunThatEndsInPtqKeepsAResidualToo) {
+  ASSERT_EQ(train({"quantization_mode=ptq", "quantization_type=weight_only", "quantization_residual_bits=8"}).exit_code,
+            0);
+  const SafetensorsFile kept(run() / "quantized/residual.safetensors");
+  EXPECT_EQ(kept.find("residual.lm_head.weight")->dtype, DType::kI16);
+  const auto inspected = run_slm({"inspect", run().string(), "--as", "residual_bits=4"});
+  EXPECT_EQ(inspected.exit_code, kUsage);
+  EXPECT_NE(inspected.error.find("--as: residual_bits: has no effect here"), std::string::npos) << inspected.error;
+}
+
+TEST_F(TrainedQuantization, RoundedToNearestTheCodesStandStill) {
+  ASSERT_EQ(train({to("parent"), "quantization_mode=ptq", "quantization_type=weight_only"}).exit_code, 0);
+  const auto parent = run("parent") / "quantized";
+  const auto codes = [&](const std::string& rounding) {
+    const auto result = train({to(rounding), "init_from=" + parent.string(), "enable_quantized_finetuning=true",
+                               "learning_rate=1e-6", "quantization_rounding=" + rounding});
+    EXPECT_EQ(result.exit_code, 0) << result.error;
+    const SafetensorsFile model(run(rounding) / "checkpoints/latest/model.safetensors");
+    const auto bytes = model.data(*model.find("model.layers.0.mlp.up_proj.weight"));
+    return std::vector<std::byte>(bytes.begin(), bytes.end());
+  };
+  const SafetensorsFile model(parent / "model.safetensors");
+  const auto before = model.data(*model.find("model.layers.0.mlp.up_proj.weight"));
+  EXPECT_TRUE(std::ranges::equal(codes("nearest"), before));
+  EXPECT_FALSE(std::ranges::equal(codes("stochastic"), before));
+  EXPECT_EQ(metadata_of(run("nearest") / "checkpoints/latest")["finetuning"]["rounding"], "nearest");
+  EXPECT_FALSE(metadata_of(run("stochastic") / "checkpoints/latest")["finetuning"].contains("rounding"));
+  EXPECT_NE(error({"quantization_rounding=nearest"}, kUsage).find("quantization_rounding: has no effect without"),
+            std::string::npos);
 }
 
 TEST_F(TrainedQuantization, AFloatModelHasNoCodesToTrain) {

@@ -98,6 +98,29 @@ TEST_P(Codes, RefreshedScalesFollowTheWeights) {
   EXPECT_LE(furthest, 1.01 * codes_.scales().max().item<float>());
 }
 
+TEST_P(Codes, WithoutAKeyEachValueGoesToTheNearestNumberHalvesToEven) {
+  const auto& scheme = GetParam().scheme;
+  const int parts = 1 << GetParam().residual_bits, most = scheme.codes().max * parts;
+  const auto step = dequantize({scheme, at::ones_like(start_.codes), start_.scales}) / parts;
+  const auto stored = codes_.stored().to(at::kDouble);
+  const auto push = at::randn({24, 40}) * 0.4;
+  codes_.update(ScalePolicy::kFixed, std::nullopt, [&](const at::Tensor& values, int64_t row) {
+    values.add_(step.narrow(0, row, values.size(0)) * push.narrow(0, row, values.size(0)));
+  });
+  const auto exact = stored + push.to(at::kDouble);
+  const auto nearest = at::round(exact).clamp(-most, most), off = (codes_.stored().to(at::kDouble) - nearest).abs();
+  const auto tie = (exact - at::floor(exact) - 0.5).abs() < 1e-2;  // where float32 decides
+  EXPECT_EQ(at::count_nonzero(off.masked_select(tie.logical_not())).item<int64_t>(), 0);
+  EXPECT_LE(off.max().item<double>(), 1);
+  // Halves, exactly: of a scale that is a power of two.
+  TrainableCodes halves({scheme, at::zeros({1, 4}, at::kChar), at::full(scheme.scales_shape(1, 4), 0.25f)},
+                        GetParam().residual_bits);
+  halves.update(ScalePolicy::kFixed, std::nullopt, [&](const at::Tensor& values, int64_t) {
+    values.copy_(at::tensor({0.5f, 1.5f, -0.5f, -1.5f}).view({1, 4}) * (0.25f / static_cast<float>(parts)));
+  });
+  EXPECT_TRUE(at::equal(halves.stored().to(at::kLong), at::tensor({0, 2, 0, -2}, at::kLong).view({1, 4})));
+}
+
 TEST_P(Codes, RoundingEqualsThePlainDefinition) {
   const auto& scheme = GetParam().scheme;
   const auto x = at::randn({24, 40}) * 0.1;

@@ -124,6 +124,7 @@ std::vector<KeyEffect> key_effects() {
       {"enable_quantized_finetuning", "false", "true", {"init_from=QUANTIZED"}, true},
       {"quantization_residual_bits", "0", "4", codes},
       {"quantization_scale_policy", "fixed", "refresh", codes},
+      {"quantization_rounding", "stochastic", "nearest", codes},
       {"qat_start_step", "1", "2", {"quantization_mode=qat"}},
       {"qat_freeze_observer_step", "1", "3", {"quantization_mode=qat", "qat_start_step=0"}},
       {"qat_scale", "dynamic", "learned", {"quantization_mode=qat", "qat_start_step=0"}},

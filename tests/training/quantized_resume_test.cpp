@@ -129,6 +129,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Mode{"CodesInt8", CODES "quantization_scale_policy: refresh\n", "quantization_type: dynamic\n"},
                     Mode{"CodesInt4Residual", CODES "optimizer_state_dtype: bfloat16\n",
                          "quantization_type: weight_only\nquantization_bits: 4\nquantization_group_size: 8\n"},
+                    Mode{"CodesInt4KeptResidual", CODES "quantization_residual_bits: 2\n",
+                         "quantization_type: weight_only\nquantization_bits: 4\nquantization_residual_bits: 8\n"},
+                    Mode{"CodesInt8Nearest", CODES "quantization_rounding: nearest\n",
+                         "quantization_type: weight_only\nquantization_residual_bits: 4\n"},
                     Mode{"CodesInt4Alone", CODES "quantization_residual_bits: 0\ndtype: bfloat16\n",
                          "quantization_type: weight_only\nquantization_bits: 4\n"}),
     [](const auto& instance) { return std::string(instance.param.name); });
