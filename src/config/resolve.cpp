@@ -63,6 +63,8 @@ void resolve_defaults(TrainingConfig& config) {
   fill(config.micro_batch_size, kDefaultMicroBatchSize);
   auto& quantization = config.quantization;
   if (quantization.mode != "none") fill(quantization.granularity, default_granularity(quantization.bits));
+  auto& adapters = config.adapters;
+  if (adapters.is_on()) fill(adapters.alpha, 2.0 * static_cast<double>(adapters.rank));
   const auto& length = config.model.max_sequence_length;
   if (!length) return;
   const int64_t micro_batch = *config.micro_batch_size * *length;

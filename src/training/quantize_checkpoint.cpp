@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "checkpoint/adapted_model.h"
 #include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/quantized_folder.h"
@@ -88,6 +89,20 @@ namespace {
 
 struct Stopped {};  // thrown where a signal asks for it
 
+// What is quantized: adapters and the model below them as one float model.
+LoadedModel read_float_model(const std::filesystem::path& checkpoint) {
+  return has_adapter(checkpoint) ? read_merged(checkpoint, checkpoint / kAdapterFolder) : read_model_folder(checkpoint);
+}
+
+// What the quantized model is compared with: the float model, whose weights were let go of and are read again, or the
+// model under its adapters.
+std::shared_ptr<Transformer> read_reference(const std::filesystem::path& checkpoint,
+                                            const std::shared_ptr<Transformer>& parent, const ParameterArena& arena) {
+  if (has_adapter(checkpoint)) return read_model_folder(checkpoint).model;
+  load_parameters(checkpoint, parent->config(), arena);
+  return parent;
+}
+
 QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   const std::function<void()> check_stop = [&] {
     if (job.signals && job.signals->requested() != 0) throw Stopped();
@@ -98,7 +113,7 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
          name_of(settings.scheme.type), name_of(settings.method));
   }
   QuantizationMemory memory;
-  const auto loaded = read_model_folder(job.checkpoint);
+  const auto loaded = read_float_model(job.checkpoint);
   if (loaded.fake_quantization) return convert_checkpoint(job, loaded, check_stop);
   memory.set_model(*loaded.arena);
   auto& model = *loaded.model;
@@ -113,9 +128,12 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   metadata.calibration = calibration_info(settings, batches, job.data);
   metadata.layers = quantize_layers(model, plan, settings, batches, listener(parent->config(), memory, check_stop));
   metadata.coverage = coverage_of(model, plan);
-  if (job.data && job.data->validation) load_parameters(job.checkpoint, parent->config(), *loaded.arena);
-  metadata.quality = measure_quality(*parent, model, job.config, job.data, metadata.parent, check_stop);
-  if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
+  const bool compares = job.data && job.data->validation;
+  const auto reference = compares ? read_reference(job.checkpoint, parent, *loaded.arena) : parent;
+  metadata.quality = measure_quality(*reference, model, job.config, job.data, metadata.parent, check_stop);
+  if (metadata.quality && !has_adapter(job.checkpoint)) {
+    metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, *parent);
+  }
   memory.release_float_weights();
   const auto& folder = job.out.staging();
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());

@@ -23,7 +23,7 @@ BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
 }
 
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                const StepSettings& settings) {
+                                const StepSettings& settings, const Adapters* adapters) {
   StepResult result;
   result.tokens =
       std::count_if(batch.targets.begin(), batch.targets.end(), [](int64_t t) { return t != kIgnoredTarget; });
@@ -37,11 +37,17 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
   for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
     const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));
     dropout.first_row = settings.dropout.first_row + begin;
+    if (adapters) {
+      auto place = dropout;
+      place.p = settings.adapter_dropout;
+      adapters->set_dropout(place);
+    }
     const auto hidden = model.hidden(micro.inputs, {.dropout = dropout, .document_starts = micro.document_starts});
     const auto head = model.head_loss(hidden, micro.targets, share);
     if (hidden.requires_grad()) torch::autograd::backward({hidden}, {head.hidden_gradient});
     result.loss += head.loss.item<double>();
   }
+  if (adapters) adapters->set_dropout({});
   return result;
 }
 
@@ -51,7 +57,7 @@ double clip_factor(double norm, double max_norm) {
 
 StepResult train_step(const StepParts& parts, const Batch& batch, double learning_rate, const StepSettings& settings) {
   if (parts.codes) parts.codes->clear_gradients();
-  auto result = accumulate_gradients(parts.model, parts.arena, batch, settings);
+  auto result = accumulate_gradients(parts.model, parts.arena, batch, settings, parts.adapters);
   result.applied = std::isfinite(result.loss);
   if (parts.qat && result.applied) parts.qat->finish_gradients();
   double squares = sum_of_squares(parts.arena.gradients());
