@@ -66,7 +66,8 @@ class QuantizedResume : public testing::TestWithParam<Mode> {
     const auto base = find_checkpoint(folder_ / GetParam().from);
     for (const char* file : {"model.safetensors", "config.json", "tokenizer.json", "quantization_metadata.json"}) {
       ASSERT_EQ(fs::exists(base / file), fs::exists(checkpoint(kSteps) / file)) << file;
-      if (fs::exists(base / file)) EXPECT_EQ(read_file(base / file), read_file(checkpoint(kSteps) / file)) << file;
+      if (!fs::exists(base / file)) continue;
+      EXPECT_EQ(read_file(base / file), read_file(checkpoint(kSteps) / file)) << file;
     }
     EXPECT_NE(read_file(checkpoint(1) / "adapter/adapter_model.safetensors"),
               read_file(checkpoint(kSteps) / "adapter/adapter_model.safetensors"));
