@@ -9,7 +9,8 @@ greedy text are compared exactly, logits within TOLERANCE for logits of up to TY
 it), in proportion above.
 So are several prompts side by side, with a repetition penalty too; the loss over overlapping windows with the loop of
 transformers' guide "Perplexity of fixed-length models"; and the log-probabilities of multiple choices. Token ids alone are
-compared by check_tokenizers.py, on many more texts, and quantized folders by check_quantized.py. Last, TensorBoard's
+compared by check_tokenizers.py, on many more texts, quantized folders by check_quantized.py, and adapters with peft by
+check_lora.py. Last, TensorBoard's
 reader shows the numbers of a run that slm made (check_with_tensorboard.py).
 """
 import argparse
@@ -31,6 +32,7 @@ from transformers import (AutoModelForCausalLM, AutoTokenizer, GPT2Config, Llama
                           Qwen3Config)
 
 import check_conversations
+import check_lora
 import check_quantized
 import check_tokenizers
 import tokenizer_variants
@@ -323,6 +325,7 @@ def main():
             checks.group(name, check_trained_by_slm, slm, name, folder, architecture, overrides)
         checks.group("template", check_template, slm, "template", pathlib.Path(scratch) / "template")
         check_quantized.check_all(checks, slm, run_slm, train_with_slm, pathlib.Path(scratch))
+        check_lora.check_all(checks, slm, run_slm, train_with_slm, pathlib.Path(scratch))
         checks.group("TensorBoard", check_tensorboard, run_slm, slm, pathlib.Path(scratch) / "watched")
     check_tokenizers.check_all(checks.line, slm)
     check_conversations.check_all(checks.equal, slm)

@@ -58,6 +58,9 @@ fs::path CheckpointStore::save(int64_t step, const RunState& state, bool is_best
   } else {
     write_model_folder(staging, state.config, state.arena, state.tokenizer);
   }
+  if (state.adapters) {
+    write_adapter(staging / kAdapterFolder, state.config, state.adapter_info, state.adapters->weights());
+  }
   if (state.quantization && !state.model) write_qat_files(staging, *state.quantization, state.qat_scales);
   save_tensors(staging / "optimizer.safetensors", state.optimizer);
   write_text(staging / kTrainerStateFile, state.trainer.dump(2) + "\n");

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/adapter_folder.h"
 #include "checkpoint/state_dict.h"
 #include "data/tokenizer.h"
 #include "model/parameter_arena.h"
@@ -32,6 +33,8 @@ struct RunState {
   // Of a model of codes, or one of quantization-aware training: then with learned scales (checkpoint/qat_folder.h).
   std::optional<QuantizationMetadata> quantization = {};
   StateDict qat_scales = {};
+  const Adapters* adapters = nullptr;  // over the model, which is then saved as it was
+  AdapterInfo adapter_info = {};
 };
 
 class CheckpointStore {

@@ -6,6 +6,7 @@
 
 #include <unordered_map>
 
+#include "checkpoint/adapted_model.h"
 #include "checkpoint/folder_files.h"
 #include "checkpoint/parameter_loader.h"
 #include "checkpoint/qat_folder.h"
@@ -14,6 +15,8 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
+#include "core/log.h"
+#include "model/adapters.h"
 #include "model/hugging_face/config_json.h"
 #include "model/hugging_face/tensor_layout.h"
 
@@ -83,7 +86,7 @@ void load_parameters(const std::filesystem::path& folder, const TransformerConfi
   arena.update_shadows();
 }
 
-LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
+LoadedModel read_base_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
   LoadedModel loaded;
   if (is_quantized_folder(folder)) {
     loaded = read_quantized_folder(folder, settings);
@@ -94,6 +97,20 @@ LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSe
     load_parameters(folder, loaded.model->config(), *loaded.arena);
   }
   if (std::filesystem::exists(folder / "tokenizer.json")) loaded.tokenizer = load_tokenizer(folder / "tokenizer.json");
+  return loaded;
+}
+
+void put_adapter_over(LoadedModel& loaded, const std::filesystem::path& adapter, const ArenaSettings& settings) {
+  const auto adapters = attach_adapters(*loaded.model, read_adapter(adapter, loaded.model->config()),
+                                        {.dtype = settings.dtype, .device = settings.device});
+  const auto& shapes = adapters.shapes();
+  log_info("{}: adapters of rank {} over {} linear layers; the model is read under them", adapter.string(),
+           shapes[0].rank, shapes.size());
+}
+
+LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {
+  auto loaded = read_base_folder(folder, settings);
+  if (has_adapter(folder)) put_adapter_over(loaded, folder / kAdapterFolder, settings);
   return loaded;
 }
 

@@ -17,6 +17,7 @@
 #include "core/json.h"
 #include "core/log.h"
 #include "model/hugging_face/config_json.h"
+#include "model/lora_linear.h"
 #include "quantization/execution_summary.h"
 #include "quantization/metadata_json.h"
 #include "quantization/packed_linear.h"
@@ -135,10 +136,11 @@ void check_quantization_config(const std::filesystem::path& folder, const Transf
 
 // As it is saved; null for a float layer.
 std::shared_ptr<const PackedLinear> packed_form(const std::shared_ptr<Linear>& layer) {
-  if (const auto trained = std::dynamic_pointer_cast<TrainablePackedLinear>(layer)) {
+  const auto& base = without_adapter(layer);
+  if (const auto trained = std::dynamic_pointer_cast<TrainablePackedLinear>(base)) {
     return std::make_shared<PackedLinear>(trained->packed());
   }
-  return std::dynamic_pointer_cast<const PackedLinear>(layer);
+  return std::dynamic_pointer_cast<const PackedLinear>(base);
 }
 
 // The float parameters and the packed layers.

@@ -55,8 +55,13 @@ TrainingConfig checkpoint_config(const std::filesystem::path& checkpoint, const 
   constexpr const char* kDefaults = "output_dir: .\ninit_from: .\nmax_steps: 1\nwarmup_steps: 0\ndata: {train: none}\n";
   auto config = is_of_run(checkpoint) ? load_training_config(checkpoint / kRunConfigFile, overrides)
                                       : parse_training_config(kDefaults, checkpoint.string(), overrides);
-  config.init_from.reset();
-  config.quantization.qat_distill_weight = 0;  // asks for a parent, and nothing is trained here
+  config.init_from.reset();  // and with it what only goes on from there, or is taught by it
+  config.adapters = {};
+  config.quantization.finetuning = false;
+  config.quantization.residual_bits.reset();
+  config.quantization.scale_policy = QuantizationConfig{}.scale_policy;
+  config.quantization.rounding = QuantizationConfig{}.rounding;
+  config.quantization.qat_distill_weight = 0;
   config.model = model_config(read_model_config(checkpoint));
   if (!file.empty()) config.data = text_data(file, checkpoint);
   const auto tokenizer = checkpoint / "tokenizer.json";

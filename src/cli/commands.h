@@ -14,6 +14,7 @@ void add_evaluate(CLI::App& app, int& exit_code);
 void add_generate(CLI::App& app, int& exit_code);
 void add_inspect(CLI::App& app, int& exit_code);
 void add_logits(CLI::App& app, int& exit_code);
+void add_merge(CLI::App& app, int& exit_code);
 void add_prepare(CLI::App& app, int& exit_code);
 void add_quantize(CLI::App& app, int& exit_code);
 void add_tokenize(CLI::App& app, int& exit_code);

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/adapter_folder.h"
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "cli/checkpoint_data.h"
@@ -62,9 +63,10 @@ Side load_side(const std::string& path, const ArenaSettings& arena) {
   verify_or_warn(side.folder);
   need_tokenizer(side.folder);
   side.loaded = read_model_folder(side.folder, arena);
-  for (const auto& entry : fs::directory_iterator(side.folder)) {
+  for (const auto& entry : fs::recursive_directory_iterator(side.folder)) {
     const auto name = entry.path().filename().string();
-    if (name.starts_with("model") && name.ends_with(".safetensors")) {
+    const bool is_model = name.starts_with("model") && name.ends_with(".safetensors");
+    if (is_model || name == kAdapterTensorsFile) {
       side.bytes += static_cast<int64_t>(entry.file_size());
     }
   }

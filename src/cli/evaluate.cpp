@@ -8,6 +8,7 @@
 
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
+#include "cli/adapter_option.h"
 #include "cli/checkpoint_data.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
@@ -24,7 +25,7 @@ namespace slm::cli {
 namespace {
 
 struct EvaluateArguments {
-  std::string checkpoint, data, choices;
+  std::string checkpoint, data, choices, adapter;
   std::optional<std::string> device;
   at::ScalarType dtype = at::kFloat;
   int64_t length = 0, batch_size = 8;
@@ -84,8 +85,8 @@ void evaluate_text(const EvaluateArguments& arguments, const std::filesystem::pa
 void run_evaluate(const EvaluateArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded =
-      read_model_folder(checkpoint, {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
+  const auto loaded = read_under_adapter(checkpoint, arguments.adapter,
+                                         {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
   if (arguments.choices.empty()) return evaluate_text(arguments, checkpoint, loaded);
   need_tokenizer(checkpoint);
   evaluate_choices(loaded, arguments.choices, static_cast<size_t>(arguments.batch_size), arguments.json);
@@ -120,12 +121,14 @@ void add_evaluate(CLI::App& app, int&) {
       ->capture_default_str();
   command->add_flag("--json", arguments->json, "For programs");
   add_dtype_option(*command, "--dtype", "What the float matrices compute in", arguments->dtype);
+  add_adapter_option(*command, arguments->adapter);
   add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"
       "  slm evaluate runs/quickstart\n"
       "  slm evaluate runs/quickstart/checkpoints/latest --data other.txt --json\n"
       "  slm evaluate runs/quickstart --length 127 --stride 64\n"
+      "  slm evaluate runs/quickstart --adapter peft_adapter/\n"
       "  slm evaluate runs/quickstart --choices questions.jsonl");
   command->callback([arguments] { run_evaluate(*arguments); });
 }

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/generation_config.h"
 #include "checkpoint/model_folder.h"
+#include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "cli/dtype_option.h"
@@ -21,7 +22,7 @@ namespace slm::cli {
 namespace {
 
 struct GenerateArguments {
-  std::string checkpoint, prompts_file;
+  std::string checkpoint, prompts_file, adapter;
   std::vector<std::string> prompts;
   std::optional<std::string> device;
   at::ScalarType dtype = at::kFloat;
@@ -86,8 +87,8 @@ void run_generate(GenerateArguments arguments) {
   const auto prompts = prompts_of(arguments);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded =
-      read_model_folder(checkpoint, {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
+  const auto loaded = read_under_adapter(checkpoint, arguments.adapter,
+                                         {.dtype = arguments.dtype, .device = choose_device(arguments.device)});
   if (!loaded.tokenizer) fail(ExitCode::kData, "{}: no tokenizer.json, so no text can be read", checkpoint.string());
   arguments.settings.end_of_text = read_end_of_text(checkpoint, loaded.model->config());
   std::vector<std::vector<int32_t>> ids;  // all of them before anything is printed
@@ -115,6 +116,7 @@ void add_generate(CLI::App& app, int&) {
       ->capture_default_str();
   add_sampling_options(*command, arguments->settings);
   add_dtype_option(*command, "--dtype", "What the float matrices compute in", arguments->dtype);
+  add_adapter_option(*command, arguments->adapter);
   add_device_option(*command, arguments->device);
   command->add_flag("--json", arguments->json, "For programs: an object a line for each prompt");
   command->footer(

@@ -3,8 +3,10 @@
 #include <cmath>
 #include <set>
 
+#include "checkpoint/adapted_model.h"
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/qat_folder.h"
+#include "checkpoint/quantized_folder.h"
 #include "cli/inspect_model.h"
 #include "config/quantization_keys.h"
 #include "core/error.h"
@@ -155,6 +157,18 @@ Inspection inspect_checkpoint(Subject& subject, const InspectArguments& argument
   return inspection;
 }
 
+// Adapters have no layers of their own to look at: of a float model the sum is shown, of a quantized one its codes.
+LoadedModel read_inspected(const fs::path& path) {
+  if (!has_adapter(path)) return read_model_folder(path);
+  if (is_quantized_folder(path)) {
+    log_info("{}: the quantized model below the adapters is shown; slm merge makes one float model of both",
+             path.string());
+    return read_base_folder(path);
+  }
+  log_info("{}: the layers are shown with their adapters added", path.string());
+  return read_merged(path, path / kAdapterFolder);
+}
+
 }  // namespace
 
 Subject read_subject(const InspectArguments& arguments) {
@@ -162,7 +176,7 @@ Subject read_subject(const InspectArguments& arguments) {
   if (arguments.as) subject.as = read_as(*arguments.as);
   if (arguments.sensitivity && !subject.as) subject.as = read_as("bits=4");
   verify_or_warn(subject.path);
-  subject.loaded = read_model_folder(subject.path);
+  subject.loaded = read_inspected(subject.path);
   if (subject.loaded.quantization && subject.as) {
     fail(ExitCode::kUsage, "{}: is quantized already; --as and --sensitivity are for the float model it was made from",
          subject.path.string());

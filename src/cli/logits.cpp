@@ -8,6 +8,7 @@
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/tensor_io.h"
+#include "cli/adapter_option.h"
 #include "cli/commands.h"
 #include "cli/device_option.h"
 #include "core/error.h"
@@ -19,7 +20,7 @@ namespace slm::cli {
 namespace {
 
 struct LogitsArguments {
-  std::string checkpoint, ids_file, out;
+  std::string checkpoint, ids_file, out, adapter;
   std::optional<std::string> device;
   std::vector<int64_t> ids;
   bool tap = false;
@@ -59,7 +60,7 @@ void run_logits(const LogitsArguments& arguments) {
   const auto rows = arguments.ids_file.empty() ? Rows{arguments.ids} : read_ids_file(arguments.ids_file);
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   verify_or_warn(checkpoint);
-  const auto loaded = read_model_folder(checkpoint, {.device = choose_device(arguments.device)});
+  const auto loaded = read_under_adapter(checkpoint, arguments.adapter, {.device = choose_device(arguments.device)});
   check_rows(rows, loaded.model->config());
   std::vector<int64_t> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
@@ -89,6 +90,7 @@ void add_logits(CLI::App& app, int&) {
   command->add_option("--out", arguments->out, "File to write: logits (B, T, V) float32")->required();
   command->add_flag("--tap", arguments->tap,
                     "Also hidden.embeddings, attention.<i>, mlp.<i>, hidden.block.<i>, hidden.final");
+  add_adapter_option(*command, arguments->adapter);
   add_device_option(*command, arguments->device);
   command->footer(
       "Examples:\n"

@@ -44,6 +44,7 @@ int run(int argc, char** argv) {
   int exit_code = 0;
   add_train(app, exit_code);
   add_quantize(app, exit_code);
+  add_merge(app, exit_code);
   add_evaluate(app, exit_code);
   add_compare(app, exit_code);
   add_generate(app, exit_code);

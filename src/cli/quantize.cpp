@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/adapter_folder.h"
 #include "checkpoint/checkpoint_store.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
@@ -92,7 +93,7 @@ std::optional<std::filesystem::path> float_parent_of(const std::filesystem::path
 void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
   const StopSignals signals;
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
-  expect_float_folder(checkpoint);
+  if (!has_adapter(checkpoint)) expect_float_folder(checkpoint);
   verify_or_warn(checkpoint);
   const auto config = checkpoint_config(checkpoint, overrides_of(arguments, checkpoint), arguments.data);
   SaveTransaction out(arguments.out);
@@ -120,8 +121,8 @@ void run_quantize(const QuantizeArguments& arguments, int& exit_code) {
 }  // namespace
 
 void add_quantize(CLI::App& app, int& exit_code) {
-  auto* command =
-      app.add_subcommand("quantize", "Quantize a float checkpoint to 8 or 4 bits, and measure what it costs");
+  auto* command = app.add_subcommand(
+      "quantize", "Quantize a float checkpoint to 8 or 4 bits, and measure what it costs; adapters are merged first");
   auto arguments = std::make_shared<QuantizeArguments>();
   command->add_option("checkpoint", arguments->checkpoint, "Checkpoint, run or Hugging Face folder")->required();
   command->add_option("out", arguments->out, "Folder of the quantized checkpoint; must not exist")->required();
@@ -135,7 +136,8 @@ void add_quantize(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  slm quantize runs/quickstart q8 quantization_type=dynamic\n"
       "  slm quantize runs/quickstart q4 quantization_bits=4 quantization_type=weight_only quantization_method=gptq\n"
-      "  slm quantize qwen/ q8 --data corpus.txt");
+      "  slm quantize qwen/ q8 --data corpus.txt\n"
+      "  slm quantize runs/qlora_int4 q4_adapted quantization_bits=4 quantization_type=weight_only");
   command->callback([arguments, &exit_code] { run_quantize(*arguments, exit_code); });
 }
 

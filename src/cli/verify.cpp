@@ -10,9 +10,11 @@
 #include <system_error>
 #include <vector>
 
+#include "checkpoint/adapter_config_json.h"
 #include "cli/commands.h"
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 #include "formats/manifest.h"
 #include "formats/safetensors.h"
 #include "formats/save_transaction.h"
@@ -58,6 +60,9 @@ std::vector<std::string> unreadable_files(const fs::path& folder, const Manifest
       const auto path = folder / name;
       if (name.ends_with(".safetensors")) SafetensorsFile{path};
       if (name == kQuantizationMetadataFile) parse_metadata(read_file(path), path.string());
+      if (path.filename() == kAdapterConfigFile) {
+        read_adapter_config(parse_json(read_file(path), path.string()), path.string());
+      }
     } catch (const Error& error) {
       problems.push_back(error.what());
     }

@@ -162,6 +162,22 @@ void check_finetuning(const TrainingConfig& config, std::vector<Contradiction>& 
   }
 }
 
+void check_adapters(const TrainingConfig& config, std::vector<Contradiction>& found) {
+  if (!config.adapters.is_on()) return;
+  const auto refuse = [&](bool wrong, const char* key, const std::string& text) {
+    if (wrong) found.push_back({{key, "lora_rank"}, text});
+  };
+  refuse(!config.init_from, "init_from", "missing; lora_rank trains adapters over a model that is trained already");
+  refuse(config.quantization.mode == "qat", "quantization_mode",
+         "found qat, which trains the weights that lora_rank leaves as they are; leave one of the two out");
+  refuse(config.quantization.finetuning, "enable_quantized_finetuning",
+         "found true, which trains the codes that lora_rank leaves as they are; leave one of the two out");
+  refuse(config.optimizer != "adamw", "optimizer",
+         fmt::format("found {}, but adapters are trained by adamw: {} would give both factors of a product orthogonal "
+                     "updates, as if each were a layer",
+                     config.optimizer, config.optimizer));
+}
+
 void check_weights(const DataConfig& data, std::vector<Contradiction>& found) {
   const auto weighted = [](const std::vector<TextSource>& sources) {
     return static_cast<size_t>(
@@ -285,6 +301,11 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   add(schedule == "constant", "min_lr_ratio", "lr_scheduler_type", with_schedule);
   add(schedule != "wsd", "wsd_decay_steps", "lr_scheduler_type", with_schedule);
   add(schedule != "wsd", "wsd_decay_type", "lr_scheduler_type", with_schedule);
+  const bool adapts = config.adapters.is_on();
+  for (const char* key : {"lora_alpha", "lora_targets", "lora_dropout"}) {
+    add(!adapts, key, "lora_rank", "without lora_rank");
+  }
+  add(adapts, "freeze", "lora_rank", "with lora_rank, which freezes everything but the adapters");
   const auto quantization = unused_quantization_keys(config);
   found.insert(found.end(), quantization.begin(), quantization.end());
   return found;
@@ -301,6 +322,7 @@ std::vector<Contradiction> find_contradictions(const TrainingConfig& config) {
   check_schedule(config, found);
   check_qat(config, found);
   check_finetuning(config, found);
+  check_adapters(config, found);
   check_weights(config.data, found);
   if (config.sample_steps > 0 && config.sample_prompts.empty()) {
     found.push_back({{"sample_prompts", "sample_steps"}, "missing; sample_steps needs at least one prompt"});

@@ -68,6 +68,8 @@ void resolve_defaults(TrainingConfig& config) {
   if (!config.init_from) resolve_model_defaults(config.model);
   fill(config.micro_batch_size, kDefaultMicroBatchSize);
   resolve_quantization_defaults(config.quantization);
+  auto& adapters = config.adapters;
+  if (adapters.is_on()) fill(adapters.alpha, 2.0 * static_cast<double>(adapters.rank));
   const auto& length = config.model.max_sequence_length;
   if (!length) return;
   const int64_t micro_batch = *config.micro_batch_size * *length;

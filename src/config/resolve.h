@@ -22,7 +22,7 @@ void resolve_quantization_defaults(QuantizationConfig& quantization);
 /// set (from the tokenizer), and sizes that nothing follows from stay open. Idempotent.
 void resolve_model_defaults(ModelConfig& model);
 
-/// Fills what follows from other keys of the config: data_seed, the batch's three numbers (where
+/// Fills what follows from other keys of the config: data_seed, lora_alpha, the batch's three numbers (where
 /// model.max_sequence_length is known) and, unless `init_from` is given, the model's fields. With `init_from` the
 /// caller merges the checkpoint's model into `model` and calls this again. Idempotent. Error (kUsage) naming the keys
 /// where the config contradicts itself.

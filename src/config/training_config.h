@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "config/adapter_config.h"
 #include "config/data_config.h"
 #include "config/field.h"
 #include "config/model_config.h"
@@ -56,6 +57,7 @@ struct TrainingConfig {
   std::vector<std::string> sample_prompts, report_to = {"jsonl"};
 
   QuantizationConfig quantization;
+  AdapterConfig adapters;
 
   template <class Visitor>
   void visit(Visitor& v) {
@@ -66,6 +68,7 @@ struct TrainingConfig {
     visit_optimizer(v);
     visit_cadence(v);
     quantization.visit(v);
+    adapters.visit(v);
   }
 
  private:

@@ -16,10 +16,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A name of a file of the folder itself: nothing that could lead out of it.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name != kManifestFile &&
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+// A name of a file of the folder itself, or of a folder in it: nothing that could lead out of it.
+bool is_file_name(std::string_view name) {
+  const auto slash = name.find('/');
+  if (slash == std::string_view::npos) return is_plain_name(name);
+  return is_plain_name(name.substr(0, slash)) && is_plain_name(name.substr(slash + 1));
 }
 
 uint64_t piece_count(uint64_t size) { return size / kManifestPieceBytes + (size % kManifestPieceBytes != 0 ? 1 : 0); }
@@ -92,10 +98,10 @@ Manifest describe_folder(const fs::path& folder, const SaveInfo& info) {
   Manifest manifest{.info = info};
   std::vector<FileToHash> files;
   try {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      const std::string name = entry.path().filename().string();
-      if (name == kManifestFile) continue;
-      SLM_CHECK(is_plain_name(name) && entry.symlink_status().type() == fs::file_type::regular);
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+      const auto type = entry.symlink_status().type();
+      if (type == fs::file_type::directory || entry.path() == folder / kManifestFile) continue;
+      SLM_CHECK(is_file_name(entry.path().lexically_relative(folder).string()) && type == fs::file_type::regular);
       files.push_back({entry.path(), entry.file_size()});
     }
   } catch (const fs::filesystem_error& error) {
@@ -103,7 +109,7 @@ Manifest describe_folder(const fs::path& folder, const SaveInfo& info) {
   }
   const auto hashes = hash_pieces(files, kManifestPieceBytes);
   for (size_t i = 0; i < files.size(); ++i) {
-    manifest.files[files[i].path.filename().string()] = {files[i].size, hashes[i]};
+    manifest.files[files[i].path.lexically_relative(folder).string()] = {files[i].size, hashes[i]};
   }
   return manifest;
 }
@@ -146,7 +152,7 @@ Manifest read_manifest(const fs::path& folder) {
   const auto& files = members.at("files");
   if (!files.is_object()) fail(ExitCode::kData, "{}: files is no object", where);
   for (const auto& [name, entry] : files.items()) {
-    if (!is_plain_name(name)) {
+    if (!is_file_name(name)) {
       fail(ExitCode::kData, "{}: files: {} is no plain name of a file of this folder", where, quote_json(name));
     }
     manifest.files[name] = read_file_entry(entry, fmt::format("{}: files: {}", where, quote_json(name)));

@@ -35,7 +35,7 @@ struct Manifest {
   std::map<std::string, ManifestFile> files = {};
 };
 
-/// Reads every file of `folder` but its manifest, pieces in parallel. The folder holds plain files only.
+/// Reads every file of `folder` but its manifest. The folder holds plain files and folders of them (`adapter/a.json`).
 Manifest describe_folder(const std::filesystem::path& folder, const SaveInfo& info);
 
 /// Writes `folder`/manifest.json, on the disk on return. Error (kFailed) as of FileWriter.

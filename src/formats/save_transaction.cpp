@@ -82,6 +82,9 @@ void SaveTransaction::commit(const SaveInfo& info) {
   SLM_CHECK(!committed_);
   const Manifest manifest = describe_folder(staging_, info);
   for (const auto& [name, file] : manifest.files) sync_file(staging_ / name);
+  for (const auto& entry : fs::directory_iterator(staging_)) {
+    if (entry.is_directory()) sync_directory(entry.path());
+  }
   write_manifest(staging_, manifest);
   sync_directory(staging_);
   take_final_name();

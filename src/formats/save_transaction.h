@@ -32,7 +32,7 @@ class SaveTransaction {
   SaveTransaction(const SaveTransaction&) = delete;
   SaveTransaction& operator=(const SaveTransaction&) = delete;
 
-  /// Where the files go: plain files, no folders.
+  /// Where the files go: plain files, and folders of plain files.
   const std::filesystem::path& staging() const { return staging_; }
 
   const std::filesystem::path& final_folder() const { return final_folder_; }

@@ -37,23 +37,29 @@ class CodedProduct : public torch::autograd::Function<CodedProduct> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& /*anchor*/,
                             const std::optional<at::Tensor>& bias, const std::optional<at::Tensor>& gradient,
                             const c10::intrusive_ptr<CodesHandle>& handle) {
-    context->save_for_backward({x});
-    if (gradient) context->saved_data["gradient"] = *gradient;
+    if (gradient) {
+      context->save_for_backward({x});
+      context->saved_data["gradient"] = *gradient;
+    }
     context->saved_data["codes"] = c10::IValue::make_capsule(handle);
     context->saved_data["has_bias"] = bias.has_value();
     return product_of(x, *handle->codes, bias.value_or(at::Tensor()));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto x = context->get_saved_variables()[0];
     const auto capsule = context->saved_data["codes"].toCapsule();
     const auto& codes = *c10::static_intrusive_pointer_cast<CodesHandle>(capsule)->codes;
     const auto output = gradients[0].reshape({-1, codes.rows()});  // (M, N)
     if (const auto found = context->saved_data.find("gradient"); found != context->saved_data.end()) {
-      add_transposed_product(found->second.toTensor(), output, x.reshape({-1, codes.columns()}));
+      const auto x = context->get_saved_variables()[0].reshape({-1, codes.columns()});
+      add_transposed_product(found->second.toTensor(), output, x);
     }
     at::Tensor input, bias;
-    if (context->needs_input_grad(0)) input = product(output, codes.values(x.scalar_type())).view(x.sizes());
+    if (context->needs_input_grad(0)) {
+      auto sizes = gradients[0].sizes().vec();
+      sizes.back() = codes.columns();
+      input = product(output, codes.values(output.scalar_type())).view(sizes);
+    }
     if (context->saved_data["has_bias"].toBool()) bias = output.sum(0, /*keepdim=*/false, at::kFloat);
     return {input, at::Tensor(), bias, at::Tensor(), at::Tensor()};
   }
@@ -91,6 +97,15 @@ at::Tensor TrainablePackedLinear::forward(const at::Tensor& x) {
   return CodedProduct::apply(values, anchor, bias_.defined() ? std::optional(bias_) : std::nullopt,
                              gradient_.defined() ? std::optional(gradient_) : std::nullopt,
                              c10::make_intrusive<CodesHandle>(codes_));
+}
+
+void keep_codes(Transformer& model) {
+  const c10::NoGradGuard no_grad;
+  model.visit_linears([](const std::string&, std::shared_ptr<Linear>& linear) {
+    if (const auto packed = std::dynamic_pointer_cast<PackedLinear>(linear)) {
+      linear = std::make_shared<TrainablePackedLinear>(*packed, /*residual_bits=*/0, /*gradient=*/at::Tensor());
+    }
+  });
 }
 
 PackedLinear TrainablePackedLinear::packed() const { return {codes_->weight(), bias_, activation_}; }

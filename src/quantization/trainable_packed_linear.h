@@ -8,6 +8,7 @@
 
 #include "kernels/quantize.h"
 #include "model/linear.h"
+#include "model/transformer.h"
 #include "quantization/packed_linear.h"
 #include "quantization/trainable_codes.h"
 
@@ -40,5 +41,8 @@ class TrainablePackedLinear final : public Linear {
   at::Tensor gradient_, bias_;
   std::optional<AffineScale> activation_;
 };
+
+/// Every packed layer of the model keeps its codes and passes gradients on, for what is trained before it or beside it.
+void keep_codes(Transformer& model);
 
 }  // namespace slm

@@ -17,6 +17,7 @@
 #include "kernels/device.h"
 #include "kernels/matrix_product.h"
 #include "model/model_size.h"
+#include "training/adapter_training.h"
 #include "training/builders.h"
 #include "training/loop.h"
 #include "training/progress.h"
@@ -165,6 +166,7 @@ int64_t free_space(fs::path folder) {
 std::string describe_disk(const TrainingSetup& setup) {
   const auto& c = setup.config;
   int64_t bytes = setup.loaded.arena->size() * static_cast<int64_t>(sizeof(float));
+  if (setup.adapters) bytes += trained_arena(setup).size() * static_cast<int64_t>(sizeof(float));
   for (const auto& [name, tensor] : setup.optimizer->state()) bytes += static_cast<int64_t>(tensor.nbytes());
   const int64_t saved = c.save_steps > 0 ? (setup.total_steps + c.save_steps - 1) / c.save_steps : 1;
   const int64_t kept = c.save_total_limit > 0 ? std::min(saved, c.save_total_limit) : saved;
@@ -176,6 +178,7 @@ std::string plan_of(TrainingSetup& setup, bool was_prepared, bool takes_steps) {
   std::string plan;
   const auto add = [&](const char* label, const std::string& text) { plan += fmt::format("{:<8}{}\n", label, text); };
   add("model", describe(setup.loaded.model->config()));
+  if (setup.adapters) add("trained", describe_adapters(setup));
   add("data", describe_data(setup, was_prepared));
   add("steps", describe_steps(setup));
   add("device",

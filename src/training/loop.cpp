@@ -13,6 +13,7 @@
 #include "formats/save_transaction.h"
 #include "generation/generate.h"
 #include "kernels/device.h"
+#include "training/adapter_training.h"
 #include "training/chat_answers.h"
 #include "training/layer_norms.h"
 #include "training/quantization_record.h"
@@ -46,11 +47,13 @@ BatchLoader make_loader(const TrainingSetup& setup) {
 StepSettings step_settings(const TrainingConfig& config, int64_t step) {
   return {.micro_batch_size = *config.micro_batch_size,
           .max_grad_norm = config.max_grad_norm,
-          .dropout = {.p = config.model.dropout, .seed = static_cast<uint64_t>(config.seed), .step = step}};
+          .dropout = {.p = config.model.dropout, .seed = static_cast<uint64_t>(config.seed), .step = step},
+          .adapter_dropout = config.adapters.dropout};
 }
 
 StepParts step_parts(const TrainingSetup& setup) {
-  return {*setup.loaded.model, *setup.loaded.arena, *setup.optimizer, setup.qat.get(), setup.codes.get()};
+  return {*setup.loaded.model, trained_arena(setup), *setup.optimizer,
+          setup.qat.get(),     setup.codes.get(),    setup.adapters.get()};
 }
 
 namespace {
@@ -119,7 +122,9 @@ void TrainingLoop::one_step() {
   const double rate = learning_rate(setup_.schedule, progress_.step);
   const auto batch = loader_.next();
   std::optional<LayerNorms> norms;
-  if (due(progress_.step + 1, config_.layer_norms_steps, 0)) norms.emplace(*setup_.loaded.arena, setup_.codes.get());
+  if (due(progress_.step + 1, config_.layer_norms_steps, 0)) {
+    norms.emplace(trained_arena(setup_), setup_.codes.get());
+  }
   if (setup_.qat) begin_qat_step();
   const auto result = train_step(step_parts(setup_), batch, rate, step_settings(config_, progress_.step));
   ++progress_.step;
@@ -321,14 +326,14 @@ StateDict TrainingLoop::optimizer_state() const {
   return state;
 }
 
-std::optional<QuantizationMetadata> TrainingLoop::qat_metadata() const {
+std::optional<QuantizationMetadata> TrainingLoop::quantization_metadata() const {
   if (setup_.codes) {
     return finetuned_metadata(*setup_.loaded.quantization, {.updates = progress_.optimizer_steps,
                                                             .residual_bits = setup_.codes->settings().residual_bits,
                                                             .scale_policy = config_.quantization.scale_policy,
                                                             .rounding = config_.quantization.rounding});
   }
-  if (!setup_.qat) return std::nullopt;
+  if (!setup_.qat) return setup_.loaded.quantization;  // of what lies below adapters
   auto metadata = describe_quantization(config_, *setup_.loaded.model);
   metadata.qat = setup_.qat->state();
   return metadata;
@@ -340,15 +345,18 @@ void TrainingLoop::save_now() {
     progress_.best_step = progress_.step;
     progress_.best_loss = outcome_.evaluation->loss;
   }
+  const bool is_quantized = setup_.loaded.quantization.has_value();
   const RunState state{.config = setup_.loaded.model->config(),
                        .arena = *setup_.loaded.arena,
-                       .model = setup_.codes ? setup_.loaded.model.get() : nullptr,
+                       .model = is_quantized ? setup_.loaded.model.get() : nullptr,
                        .tokenizer = setup_.data.tokenizer.get(),
                        .optimizer = optimizer_state(),
                        .trainer = to_json(progress_),
                        .training_config = print_config(config_),
-                       .quantization = qat_metadata(),
-                       .qat_scales = setup_.qat ? setup_.qat->scales() : StateDict()};
+                       .quantization = quantization_metadata(),
+                       .qat_scales = setup_.qat ? setup_.qat->scales() : StateDict(),
+                       .adapters = setup_.adapters.get(),
+                       .adapter_info = adapter_info(config_)};
   line_.clear();
   try {
     outcome_.checkpoint = store_.save(progress_.step, state, is_best_);

@@ -54,7 +54,7 @@ class TrainingLoop {
   bool has_ended() const;
   void sample_now();
   void save_now();
-  std::optional<QuantizationMetadata> qat_metadata() const;
+  std::optional<QuantizationMetadata> quantization_metadata() const;
   StateDict optimizer_state() const;
 
   TrainingSetup& setup_;

@@ -56,6 +56,15 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
       2 * (size.parameters - by_muon) * static_cast<int64_t>(c10::elementSize(settings.state_dtype)) + by_muon * wide;
   plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
   if (settings.isolate_documents) plan.activations += tokens * settings.length * (narrow + 2);  // mask, and its making
+  if (const auto& adapters = settings.adapters) {
+    plan.parameters += adapters->parameters * (wide + (narrow == wide ? 0 : narrow));
+    plan.gradients = adapters->parameters * wide;
+    plan.moments = 2 * adapters->parameters * static_cast<int64_t>(c10::elementSize(settings.state_dtype));
+    plan.activations += tokens * narrow * (settings.gradient_checkpointing ? adapters->kept_by_block : adapters->kept);
+    // The value of one layer's codes at a time.
+    const int64_t widest = config.d_model * std::max(config.d_ff, config.vocab_size);
+    if (settings.code_bytes > 0) plan.activations += widest * narrow;
+  }
   plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;
   if (settings.distills) {
     plan.activations += tokens * config.d_model * narrow;  // the teacher's last hidden states

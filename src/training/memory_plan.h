@@ -4,21 +4,30 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "model/transformer_config.h"
 
 namespace slm {
 
+/// Adapters that are trained over a frozen model.
+struct AdapterMemory {
+  int64_t parameters = 0;     // of all of them
+  int64_t kept = 0;           // elements that they keep a token for the backward pass, over all layers
+  int64_t kept_by_block = 0;  // of one block
+};
+
 struct MemorySettings {
-  int64_t rows = 1;                         // of a micro-batch, B
-  int64_t length = 1;                       // T
-  at::ScalarType dtype = at::kFloat;        // that the layers compute in
-  at::ScalarType state_dtype = at::kFloat;  // of AdamW's moments
-  bool muon = false;                        // has the matrices of the blocks
-  bool qat = false;                         // layers compute with another form of their weights
-  bool distills = false;                    // a float model of the same shape teaches
-  int64_t code_bytes = 0;                   // of each linear weight where they are trained as codes, else 0
+  int64_t rows = 1;                            // of a micro-batch, B
+  int64_t length = 1;                          // T
+  at::ScalarType dtype = at::kFloat;           // that the layers compute in
+  at::ScalarType state_dtype = at::kFloat;     // of AdamW's moments
+  bool muon = false;                           // has the matrices of the blocks
+  bool qat = false;                            // layers compute with another form of their weights
+  bool distills = false;                       // a float model of the same shape teaches
+  int64_t code_bytes = 0;                      // of each linear weight where they are codes that training reads, else 0
+  std::optional<AdapterMemory> adapters = {};  // then nothing else has gradients or moments
   bool gradient_checkpointing = false;
   bool isolate_documents = false;
 };

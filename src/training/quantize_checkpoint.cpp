@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <functional>
 
+#include "checkpoint/adapted_model.h"
 #include "checkpoint/folder_files.h"
 #include "checkpoint/model_folder.h"
 #include "checkpoint/qat_folder.h"
@@ -55,13 +56,6 @@ QuantizationListener listener(StreamedModel& streamed, QuantizationMemory& memor
           .on_hidden_states = [&memory](int64_t bytes) { memory.set_hidden_states(bytes); }};
 }
 
-// The float model, which is read block by block for every batch.
-ComparedModel parent_of_comparison(StreamedModel& streamed) {
-  return {streamed.parent(), [&streamed](const ScoredBatch& batch) {
-            return streamed.hidden(batch.inputs, {.document_starts = batch.document_starts});
-          }};
-}
-
 // Error (kOutOfMemory) where the hidden states of all calibration batches are more than the machine has left.
 void check_hidden_states(const TrainingConfig& config, const QuantizationSettings& settings,
                          const TransformerConfig& shape) {
@@ -99,6 +93,39 @@ namespace {
 
 struct Stopped {};  // thrown where a signal asks for it
 
+constexpr const char* kMergedFolder = "merged";
+
+// The folder of the float model that is quantized: of a checkpoint with adapters, a merged one beside the result.
+std::filesystem::path float_folder(const QuantizationJob& job) {
+  if (!has_adapter(job.checkpoint)) return job.checkpoint;
+  const auto folder = job.out.staging() / kMergedFolder;
+  std::filesystem::create_directory(folder);
+  const auto merged = read_merged(job.checkpoint, job.checkpoint / kAdapterFolder);
+  write_model_folder(folder, merged.model->config(), *merged.arena, merged.tokenizer.get());
+  return folder;
+}
+
+// With the model under its adapters, where it has some, else with the float model, which is read block by block for
+// every batch.
+std::optional<QuantizationQuality> compare_with_parent(const QuantizationJob& job, StreamedModel& streamed,
+                                                       QuantizationParent& parent_info,
+                                                       const std::function<void()>& check_stop) {
+  auto& model = *streamed.loaded().model;
+  if (has_adapter(job.checkpoint)) {
+    const auto adapted = read_model_folder(job.checkpoint);
+    return measure_quality(whole_windows(*adapted.model), model, job.config, job.data, parent_info, check_stop);
+  }
+  auto& parent = streamed.parent();
+  const ComparedModel by_block{parent, [&streamed](const ScoredBatch& batch) {
+                                 return streamed.hidden(batch.inputs, {.document_starts = batch.document_starts});
+                               }};
+  const auto head = streamed.read_block(parent.config().n_layers);
+  auto quality = measure_quality(by_block, model, job.config, job.data, parent_info, check_stop);
+  for (const auto& layer : head) streamed.discard(layer);
+  if (quality) quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, parent);
+  return quality;
+}
+
 QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   const std::function<void()> check_stop = [&] {
     if (job.signals && job.signals->requested() != 0) throw Stopped();
@@ -110,10 +137,10 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
     fail(ExitCode::kUsage, "quantization_type {}, quantization_method {}: need calibration text; give one with --data",
          name_of(settings.scheme.type), name_of(settings.method));
   }
+  const auto source = float_folder(job);
   QuantizationMemory memory;
-  StreamedModel streamed(job.checkpoint);
+  StreamedModel streamed(source);
   const auto& loaded = streamed.loaded();
-  auto& parent = streamed.parent();
   memory.set_model(*loaded.arena);
   auto& model = *loaded.model;
   const auto plan = plan_quantization(model, settings);
@@ -128,12 +155,9 @@ QuantizationMetadata quantize_until_stopped(const QuantizationJob& job) {
   StateDict residuals;
   metadata.layers = quantize_layers(model, plan, settings, batches, listener(streamed, memory, residuals, check_stop));
   metadata.coverage = coverage_of(model, plan);
-  const auto head = streamed.read_block(parent.config().n_layers);
-  metadata.quality =
-      measure_quality(parent_of_comparison(streamed), model, job.config, job.data, metadata.parent, check_stop);
-  for (const auto& layer : head) streamed.discard(layer);
-  if (metadata.quality) metadata.quality->tokens_per_parameter = tokens_per_parameter(job.checkpoint, parent);
+  metadata.quality = compare_with_parent(job, streamed, metadata.parent, check_stop);
   const auto& folder = job.out.staging();
+  std::filesystem::remove_all(folder / kMergedFolder);
   write_quantized_folder(folder, model, metadata, loaded.tokenizer.get());
   if (metadata.residual_bits > 0) write_residuals(folder, residuals);
   if (job.data) write_text(folder / "training_config.yaml", print_config(job.config));

@@ -20,7 +20,8 @@ namespace slm {
 std::vector<TokenBatch> calibration_batches(const TrainingConfig& config, const PreparedData& data);
 
 struct QuantizationJob {
-  std::filesystem::path checkpoint;    // verified: a float folder, or one of quantization-aware training
+  // Verified: a float folder, one of quantization-aware training, or a model under adapters, which is merged first.
+  std::filesystem::path checkpoint;
   SaveTransaction& out;                // is committed
   const TrainingConfig& config;        // resolved, quantization_mode ptq, or qat as it was trained
   const PreparedData* data = nullptr;  // calibrates on its training text and compares on its validation text; may be

@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "core/log.h"
 #include "quantization/metadata_json.h"
+#include "training/adapter_training.h"
 #include "training/quantization_record.h"
 
 namespace slm {
@@ -82,7 +83,9 @@ void restore_run(TrainingSetup& setup, const std::filesystem::path& checkpoint) 
          "to keep the weights",
          checkpoint.string());
   }
-  if (!setup.codes) load_parameters(checkpoint, setup.loaded.model->config(), *setup.loaded.arena);
+  // Codes are there already: the model was built from them.
+  if (!setup.loaded.quantization) load_parameters(checkpoint, setup.loaded.model->config(), *setup.loaded.arena);
+  if (setup.adapters) restore_adapters(*setup.adapters, checkpoint, setup.loaded.model->config());
   restore_qat(setup, checkpoint);
   restore_parent(setup, checkpoint);
   auto state = setup.optimizer->state();

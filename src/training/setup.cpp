@@ -16,6 +16,7 @@
 #include "model/model_size.h"
 #include "quantization/metadata_json.h"
 #include "quantization/plan.h"
+#include "training/adapter_training.h"
 #include "training/builders.h"
 #include "training/kept_residual.h"
 #include "training/quantization_record.h"
@@ -52,8 +53,9 @@ PreparedData prepare(const TrainingConfig& config, const DataConfig& data, const
                       {.threads = static_cast<int>(*config.threads), .shard_tokens = {}});
 }
 
-// Bytes of a stored code with its residual; 0 where no codes are trained.
+// Bytes of a stored code with its residual; 0 where the weights are floats.
 int64_t code_bytes(const TrainingConfig& config, const std::optional<std::filesystem::path>& parent) {
+  if (config.adapters.is_on()) return is_quantized_folder(*parent) ? 1 : 0;
   if (!config.quantization.finetuning) return 0;
   const auto path = *parent / kQuantizationMetadataFile;
   const auto metadata = parse_metadata(read_file(path), path.string());
@@ -70,6 +72,7 @@ MemoryPlan plan_memory(const TrainingConfig& config, const TransformerConfig& sh
                              .qat = config.quantization.mode == "qat",
                              .distills = config.quantization.qat_distill_weight > 0,
                              .code_bytes = code_bytes(config, parent),
+                             .adapters = adapter_memory(config, shape),
                              .gradient_checkpointing = config.gradient_checkpointing,
                              .isolate_documents = config.data.isolate_documents});
 }
@@ -108,6 +111,7 @@ void load_codes(TrainingSetup& setup, const std::filesystem::path& folder, const
 
 // Which folder a run of this config may start from.
 void check_parent(const std::filesystem::path& folder, const TrainingConfig& config) {
+  if (config.adapters.is_on()) return;
   if (config.quantization.finetuning) {
     expect_quantized_folder(folder);
   } else if (config.quantization.mode != "qat") {
@@ -145,6 +149,8 @@ void build_parts(TrainingSetup& setup, const TransformerConfig& shape, const std
                             .hidden_matrices_apart = uses_muon(c)};
   if (c.quantization.finetuning) {
     load_codes(setup, *parent, arena);
+  } else if (c.adapters.is_on()) {
+    build_adapted_model(setup, shape, *parent, arena);
   } else {
     setup.loaded = build_model(shape, arena);
   }
@@ -154,13 +160,14 @@ void build_parts(TrainingSetup& setup, const TransformerConfig& shape, const std
                                       setup.rows_per_step * *c.model.max_sequence_length);
   }
   setup.loaded.tokenizer = setup.data.tokenizer;
-  setup.optimizer = make_optimizer(c, *setup.loaded.arena);
+  setup.optimizer = make_optimizer(c, trained_arena(setup));
 }
 
 // The parameters of a new run.
 void fill_model(const TrainingSetup& setup, const TransformerConfig& shape,
                 const std::optional<std::filesystem::path>& parent) {
-  if (setup.codes) return;
+  if (setup.adapters) setup.adapters->initialize(static_cast<uint64_t>(setup.config.seed));
+  if (setup.loaded.quantization) return;  // its codes were read as it was built
   const auto& arena = *setup.loaded.arena;
   if (!parent) return initialize_parameters(shape, arena, static_cast<uint64_t>(setup.config.seed));
   verify_or_warn(*parent);
@@ -174,6 +181,10 @@ void fill_model(const TrainingSetup& setup, const TransformerConfig& shape,
 }
 
 }  // namespace
+
+const ParameterArena& trained_arena(const TrainingSetup& setup) {
+  return setup.adapters ? setup.adapters->arena() : *setup.loaded.arena;
+}
 
 int64_t count_steps(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step) {
   if (const auto steps = planned_steps(config)) return *steps;
@@ -199,6 +210,7 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
                       .optimizer = {},
                       .qat = {},
                       .codes = {},
+                      .adapters = {},
                       .progress = {},
                       .parent_read_from = {},
                       .memory = {},
@@ -210,11 +222,13 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
   std::optional<std::filesystem::path> parent;
   if (c.init_from) parent = checkpoint ? *checkpoint : find_checkpoint(*c.init_from);
   if (parent) {
+    if (!checkpoint) refuse_adapted_parent(*parent);
     check_parent(*parent, c);
     take_model_of(*parent, c.model);
   }
   resolve_defaults(c);
   const auto frozen = parameters_to_freeze(c);
+  if (c.adapters.is_on()) adapted_layers(c);  // a wrong glob is an error before any text is read
   setup.data = prepare(c, parent ? data_with_tokenizer_of(*parent, c.data) : c.data, setup.folder, scratch);
   take_vocabulary_of(*setup.data.tokenizer, parent && !checkpoint, c.model);
   resolve_defaults(c);
@@ -224,6 +238,7 @@ TrainingSetup set_up_training(TrainingConfig config, const std::optional<std::fi
   } else {
     shape.special_tokens = special_tokens_of(*setup.data.tokenizer);
   }
+  if (c.adapters.is_on()) refuse_grown_base(shape, *parent);
   if (!c.dtype) c.dtype = resolve_dtype(shape, device);
   setup.memory = plan_memory(c, shape, parent);
   check_memory(shape, setup.memory, device);

@@ -11,6 +11,7 @@
 #include "config/training_config.h"
 #include "data/batch_loader.h"
 #include "data/prepare.h"
+#include "model/adapters.h"
 #include "training/memory_plan.h"
 #include "training/optimizer.h"
 #include "training/qat.h"
@@ -33,12 +34,16 @@ struct TrainingSetup {
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<Qat> qat;                    // null without quantization-aware training
   std::unique_ptr<QuantizedFinetuning> codes;  // null where no codes are trained
+  std::unique_ptr<Adapters> adapters;          // null where the model itself is trained
   RunProgress progress;                        // of the checkpoint that is resumed, else at its beginning
   bool resumed = false;
   std::optional<std::filesystem::path> parent_read_from;  // of a resumed run that distills: its parent's folder
   MemoryPlan memory;
   int64_t bytes_before = 0;  // in use on the device before the model was made
 };
+
+/// The arena of what the run trains: the adapters' where there are some, else the model's.
+const ParameterArena& trained_arena(const TrainingSetup& setup);
 
 /// Optimizer steps of the run: as the config says, or as its epochs are long.
 int64_t count_steps(const TrainingConfig& config, const PreparedData& data, int64_t rows_per_step);

@@ -8,6 +8,7 @@
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
 #include "model/model_tree.h"
+#include "training/adapter_training.h"
 #include "training/quantize_checkpoint.h"
 
 namespace slm {
@@ -38,7 +39,9 @@ void describe_run(const TrainingSetup& setup) {
         "PreTrainedTokenizerFast");
   }
   const auto& arena = *setup.loaded.arena;
-  if (arena.trainable_size() < arena.size()) {
+  if (setup.adapters) {
+    log_info("trained: {}", describe_adapters(setup));
+  } else if (arena.trainable_size() < arena.size()) {
     log_info("frozen: {} of {} parameters", arena.size() - arena.trainable_size(), arena.size());
   }
   const int64_t tokens = setup.rows_per_step * *setup.config.model.max_sequence_length;

@@ -23,7 +23,7 @@ BatchTensors batch_tensors(const Batch& batch, int64_t begin, int64_t end) {
 }
 
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                const StepSettings& settings, const Distillation* distillation) {
+                                const StepSettings& settings, const StepHelpers& helpers) {
   StepResult result;
   result.tokens =
       std::count_if(batch.targets.begin(), batch.targets.end(), [](int64_t t) { return t != kIgnoredTarget; });
@@ -33,20 +33,26 @@ StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena,
     return result;
   }
   const double share = 1.0 / static_cast<double>(result.tokens);
-  if (distillation) result.divergence = 0;
+  if (helpers.distillation) result.divergence = 0;
   auto dropout = settings.dropout;
   for (int64_t begin = 0; begin < batch.rows; begin += settings.micro_batch_size) {
     const auto micro = batch_tensors(batch, begin, std::min(begin + settings.micro_batch_size, batch.rows));
     dropout.first_row = settings.dropout.first_row + begin;
     // The teacher goes first: of its pass only the last hidden states stay.
     std::optional<HeadTeacher> teacher;
-    if (distillation) teacher.emplace(distillation->teach(micro.inputs, micro.document_starts));
+    if (helpers.distillation) teacher.emplace(helpers.distillation->teach(micro.inputs, micro.document_starts));
+    if (helpers.adapters) {
+      auto place = dropout;
+      place.p = settings.adapter_dropout;
+      helpers.adapters->set_dropout(place);
+    }
     const auto hidden = model.hidden(micro.inputs, {.dropout = dropout, .document_starts = micro.document_starts});
     const auto head = model.head_loss(hidden, micro.targets, share, teacher ? &*teacher : nullptr);
     if (hidden.requires_grad()) torch::autograd::backward({hidden}, {head.hidden_gradient});
     result.loss += head.loss.item<double>();
     if (result.divergence) *result.divergence += head.divergence.item<double>();
   }
+  if (helpers.adapters) helpers.adapters->set_dropout({});
   return result;
 }
 
@@ -56,8 +62,9 @@ double clip_factor(double norm, double max_norm) {
 
 StepResult train_step(const StepParts& parts, const Batch& batch, double learning_rate, const StepSettings& settings) {
   if (parts.codes) parts.codes->clear_gradients();
-  auto result =
-      accumulate_gradients(parts.model, parts.arena, batch, settings, parts.qat ? parts.qat->distillation() : nullptr);
+  auto result = accumulate_gradients(
+      parts.model, parts.arena, batch, settings,
+      {.distillation = parts.qat ? parts.qat->distillation() : nullptr, .adapters = parts.adapters});
   result.applied = std::isfinite(result.loss);
   if (parts.qat && result.applied) parts.qat->finish_gradients();
   double squares = sum_of_squares(parts.arena.gradients());

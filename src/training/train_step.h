@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "data/batch.h"
+#include "model/adapters.h"
 #include "model/parameter_arena.h"
 #include "model/transformer.h"
 #include "training/distillation.h"
@@ -17,6 +18,7 @@ struct StepSettings {
   int64_t micro_batch_size = 1;  // rows of one forward and backward pass; the last one may have fewer
   double max_grad_norm = 0;      // 0: no clipping
   DropoutPlace dropout = {};     // of the step's first row
+  double adapter_dropout = 0;    // probability of a zero, of the adapters' own dropout at the same place
 };
 
 struct StepResult {
@@ -27,11 +29,16 @@ struct StepResult {
   bool applied = false;                   // false where loss or norm is not finite: then nothing was updated
 };
 
+/// What else a step's passes may need.
+struct StepHelpers {
+  const Distillation* distillation = nullptr;  // the loss of a token is then the mixed one of kernels/distillation.h
+  const Adapters* adapters = nullptr;          // of the model, where it has some: they are told of their dropout
+};
+
 /// Adds the gradient of `batch` to the arena, which is zeroed first: each micro-batch's sum of losses divided by the
-/// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens. With
-/// a `distillation` the loss of a token is the mixed one of kernels/distillation.h.
+/// scored tokens of the whole batch, so that the cut into micro-batches does not matter. Returns loss and tokens.
 StepResult accumulate_gradients(Transformer& model, const ParameterArena& arena, const Batch& batch,
-                                const StepSettings& settings, const Distillation* distillation = nullptr);
+                                const StepSettings& settings, const StepHelpers& helpers = {});
 
 /// min(1, max_norm / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; 1 where max_norm is 0.
 double clip_factor(double norm, double max_norm);
@@ -39,10 +46,11 @@ double clip_factor(double norm, double max_norm);
 /// What a step works on.
 struct StepParts {
   Transformer& model;
-  const ParameterArena& arena;
+  const ParameterArena& arena;  // of what is trained
   Optimizer& optimizer;
   Qat* qat = nullptr;                    // has heard begin_step; null without quantization-aware training
   QuantizedFinetuning* codes = nullptr;  // null where no codes are trained
+  const Adapters* adapters = nullptr;    // null where the model has none
 };
 
 /// accumulate_gradients, the norm, the clip and the optimizer's update.

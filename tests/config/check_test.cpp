@@ -159,6 +159,34 @@ TEST(ConfigCheck, AValueThatCannotBeReadHasNoContradictions) {
             "a.yaml:11:20: lr_scheduler_type: found 'y', expected one of cosine, linear, constant, wsd");
 }
 
+TEST(ConfigCheck, AdaptersNeedAModelAndNothingElseThatIsTrained) {
+  EXPECT_EQ(
+      message_with("lora_alpha: 4\nlora_targets: ['*.q_proj']\nlora_dropout: 0.1\n"),
+      "a.yaml:9:1: lora_alpha: has no effect without lora_rank; remove it (as an override: lora_alpha=null)\n"
+      "a.yaml:10:1: lora_targets: has no effect without lora_rank; remove it (as an override: lora_targets=null)\n"
+      "a.yaml:11:1: lora_dropout: has no effect without lora_rank; remove it (as an override: lora_dropout=null)");
+  const std::string adapters = "output_dir: a\ndata: {train: b}\nmax_steps: 1000\ninit_from: c\nlora_rank: 8\n";
+  EXPECT_EQ(message_for(adapters + "lora_targets: ['*.q_proj']\nlora_dropout: 0.1\n"), "no error");
+  EXPECT_EQ(message_with("lora_rank: 8\n"),
+            "a.yaml:9:1: init_from: missing; lora_rank trains adapters over a model that is trained already");
+  EXPECT_EQ(
+      message_for(adapters + "quantization_mode: qat\n"),
+      "a.yaml:6:1: quantization_mode: found qat, which trains the weights that lora_rank leaves as they are; leave "
+      "one of the two out");
+  EXPECT_EQ(message_for(adapters + "enable_quantized_finetuning: true\n"),
+            "a.yaml:6:1: enable_quantized_finetuning: found true, which trains the codes that lora_rank leaves as they "
+            "are; leave one of the two out");
+  EXPECT_EQ(message_for(adapters + "optimizer: muon\n"),
+            "a.yaml:6:1: optimizer: found muon, but adapters are trained by adamw: muon would give both factors of a "
+            "product orthogonal updates, as if each were a layer");
+  EXPECT_EQ(
+      message_for(adapters + "freeze: ['*norm*']\n"),
+      "a.yaml:6:1: freeze: has no effect with lora_rank, which freezes everything but the adapters; remove it (as "
+      "an override: freeze=null)");
+  EXPECT_EQ(message_for(adapters + "lora_dropout: 1\n"),
+            "a.yaml:6:15: lora_dropout: found 1, expected a number, at least 0 and below 1");
+}
+
 TEST(ConfigCheck, AConfigMadeInCodeIsHeldToTheSameRules) {
   auto config = parse_with("");
   check_config(config);

@@ -94,6 +94,22 @@ TEST(Manifest, NamesEveryDamagedFile) {
                 saved.prefix("empty") + "size is 1, manifest.json says 0 (file damaged after saving)"}));
 }
 
+TEST(Manifest, FilesOfAFolderInsideAreListedByItsNameAndVerify) {
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "adapter");
+  write_file_atomically(folder / "a.bin", "0123456789");
+  write_file_atomically(folder / "adapter" / "b.bin", "abc");
+  write_manifest(folder.path(), describe_folder(folder.path(), kInfo));
+  const auto manifest = verify_folder(folder.path());
+  ASSERT_EQ(manifest.files.size(), 2u);
+  EXPECT_EQ(manifest.files.at("adapter/b.bin").sha256, std::vector<std::string>{sha256_hex("abc")});
+  write_file_atomically(folder / "adapter" / "b.bin", "abd");
+  EXPECT_EQ(
+      find_damage(folder.path()),
+      std::vector<std::string>{(folder / "adapter" / "b.bin").string() +
+                               ": SHA-256 differs from manifest.json in bytes 0 to 3 (file damaged after saving)"});
+}
+
 TEST(Manifest, FilesThatItDoesNotListAreIgnored) {
   const SavedFolder saved;
   write_file_atomically(saved.folder / "notes.txt", "mine");
@@ -151,7 +167,8 @@ TEST(Manifest, AnythingUnexpectedIsRefused) {
 TEST(Manifest, NamesThatLeadOutOfTheFolderAreRefused) {
   for (const std::string& name :
        {std::string("../a.bin"), std::string("/etc/passwd"), std::string(".."), std::string("."), std::string(""),
-        std::string("a/../b"), std::string("sub/a.bin"), std::string("a\0b", 3), std::string("manifest.json")}) {
+        std::string("a/../b"), std::string("sub/deeper/a.bin"), std::string("../manifest.json"), std::string("sub/.."),
+        std::string("sub/"), std::string("sub/manifest.json"), std::string("a\0b", 3), std::string("manifest.json")}) {
     const SavedFolder saved;
     const auto message = saved.after([&](auto& json) {
       json["files"][name] = {{"size", 0}, {"sha256", nlohmann::json::array()}};

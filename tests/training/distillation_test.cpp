@@ -38,7 +38,8 @@ class TaughtByItself : public testing::TestWithParam<Way> {
 
   StepResult accumulate(const Distillation* distillation, double dropout = 0) {
     return accumulate_gradients(*loaded_.model, *loaded_.arena, batch_,
-                                {.micro_batch_size = 2, .dropout = {.p = dropout, .seed = 1, .step = 0}}, distillation);
+                                {.micro_batch_size = 2, .dropout = {.p = dropout, .seed = 1, .step = 0}},
+                                {.distillation = distillation});
   }
 
   Distillation teacher() const {

@@ -35,6 +35,7 @@ std::vector<KeyEffect> key_effects() {
   const std::vector<std::string> llama3{"model.rope_scaling=llama3", "model.rope_original_max_position_embeddings=16"};
   const std::vector<std::string> ptq{"quantization_mode=ptq"};
   const std::vector<std::string> codes{"enable_quantized_finetuning=true", "init_from=QUANTIZED"};
+  const std::vector<std::string> lora{"lora_rank=2", "init_from=TRAINED"};
   const auto other_device = choose_device(std::nullopt).is_cuda() ? "cpu" : "cuda";
   return {
       {"output_dir", "", "FOLDER"},
@@ -129,6 +130,10 @@ std::vector<KeyEffect> key_effects() {
       {"qat_freeze_observer_step", "1", "3", {"quantization_mode=qat", "qat_start_step=0"}},
       {"qat_scale", "dynamic", "learned", {"quantization_mode=qat", "qat_start_step=0"}},
       {"qat_distill_weight", "", "0.5", {"quantization_mode=qat", "qat_start_step=1"}},
+      {"lora_rank", "", "2", {"init_from=TRAINED"}},
+      {"lora_alpha", "", "1", lora},
+      {"lora_targets", "", "[*.q_proj]", lora},
+      {"lora_dropout", "", "0.5", lora},
   };
 }
 

@@ -1,5 +1,6 @@
-// Training that quantizes stops and goes on at any step: every checkpoint of a run leads to the next one, bit for bit,
-// through the start of quantization-aware training, the freezing of the ranges, and the end.
+// Training that quantizes, or goes on beside what is quantized, stops and goes on at any step: every checkpoint of a
+// run leads to the next one, bit for bit, through the start of quantization-aware training, the freezing of the ranges,
+// and the end.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -22,6 +23,7 @@ struct Mode {
   const char* name;
   const char* keys;
   const char* init = nullptr;  // keys with which the quantized model is made that the run goes on from
+  const char* from = "parent/quantized";
 };
 
 class QuantizedResume : public testing::TestWithParam<Mode> {
@@ -34,7 +36,7 @@ class QuantizedResume : public testing::TestWithParam<Mode> {
   }
 
   TrainingConfig config(const std::string& output, const std::string& resume) const {
-    const auto init = GetParam().init ? "init_from: '" + (folder_ / "parent" / "quantized").string() + "'\n" : "";
+    const auto init = GetParam().init ? "init_from: '" + (folder_ / GetParam().from).string() + "'\n" : "";
     return parse(output, resume, "learning_rate: 3e-3\nsave_steps: 1\nmax_steps: 100\n" + init + GetParam().keys);
   }
 
@@ -59,12 +61,25 @@ class QuantizedResume : public testing::TestWithParam<Mode> {
     return folder_ / "whole" / "checkpoints" / fmt::format("step-{:06}", step);
   }
 
+  // Below adapters the model of the last checkpoint is the one that the run began with, byte for byte.
+  void expect_base_as_it_was() const {
+    const auto base = find_checkpoint(folder_ / GetParam().from);
+    for (const char* file : {"model.safetensors", "config.json", "tokenizer.json", "quantization_metadata.json"}) {
+      ASSERT_EQ(fs::exists(base / file), fs::exists(checkpoint(kSteps) / file)) << file;
+      if (!fs::exists(base / file)) continue;
+      EXPECT_EQ(read_file(base / file), read_file(checkpoint(kSteps) / file)) << file;
+    }
+    EXPECT_NE(read_file(checkpoint(1) / "adapter/adapter_model.safetensors"),
+              read_file(checkpoint(kSteps) / "adapter/adapter_model.safetensors"));
+  }
+
   TemporaryFolder folder_;
 };
 
 std::vector<NamedTensor> everything(const TrainingSetup& setup) {
   auto tensors = setup.loaded.arena->values();
   const auto add = [&](const StateDict& more) { tensors.insert(tensors.end(), more.begin(), more.end()); };
+  if (setup.adapters) add(setup.adapters->arena().values());
   add(setup.optimizer->state());
   if (setup.qat) {
     add(setup.qat->optimizer_state());
@@ -109,10 +124,12 @@ TEST_P(QuantizedResume, EveryCheckpointLeadsToTheNextBitForBit) {
     ASSERT_NO_FATAL_FAILURE(expect_same(before, after, step));
     before = std::move(after);
   }
+  if (before.adapters) expect_base_as_it_was();
 }
 
 #define QAT "quantization_mode: qat\nqat_start_step: 40\n"
 #define CODES "enable_quantized_finetuning: true\n"
+#define LORA "lora_rank: 2\nlora_targets: ['*.q_proj', '*.v_proj', '*.down_proj']\nlora_dropout: 0.1\n"
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, QuantizedResume,
@@ -134,7 +151,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Mode{"CodesInt8Nearest", CODES "quantization_rounding: nearest\n",
                          "quantization_type: weight_only\nquantization_residual_bits: 4\n"},
                     Mode{"CodesInt4Alone", CODES "quantization_residual_bits: 0\ndtype: bfloat16\n",
-                         "quantization_type: weight_only\nquantization_bits: 4\n"}),
+                         "quantization_type: weight_only\nquantization_bits: 4\n"},
+                    Mode{"LoraOverFloat", LORA, "", "parent"},
+                    Mode{"LoraOverFloatBfloat16", LORA "dtype: bfloat16\noptimizer_state_dtype: bfloat16\n", "",
+                         "parent"},
+                    Mode{"LoraOverInt4", LORA "gradient_checkpointing: true\n",
+                         "quantization_type: weight_only\nquantization_bits: 4\nquantization_group_size: 8\n"},
+                    Mode{"LoraOverInt8StaticBfloat16", LORA "dtype: bfloat16\n", "quantization_type: static\n"}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace
