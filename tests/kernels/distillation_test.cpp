@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
+
 #include "core/ignored_target.h"
 #include "kernels/cross_entropy.h"
 #include "model/golden.h"
