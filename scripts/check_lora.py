@@ -48,7 +48,8 @@ def check_trained_by_slm(checks, slm, run_slm, name, checkpoint, targets, in_cla
     model = peft.PeftModel.from_pretrained(base, checkpoint / "adapter").eval()
     ours = our_logits(run_slm, slm, checkpoint, ids, scratch)
     checks.close(f"{name}: logits of peft", ours, logits(model, ids))
-    checks.line((ours - plain).abs().max() > 1e-3, f"{name}: the adapter changes them", "")
+    change = (ours - plain).abs().max().item()
+    checks.line(change > 1e-3, f"{name}: the adapter changes them", f"by up to {change:.3f}")
     suffixes = tuple(in_class.get(target, target.removeprefix("*")) for target in targets)
     linear = [path for path, module in base.named_modules() if path.endswith(suffixes) and hasattr(module, "base_layer")]
     adapted = [path for path, module in model.named_modules() if hasattr(module, "lora_A") and len(module.lora_A) > 0]

@@ -53,7 +53,7 @@ void refuse_joined(const TransformerConfig& config, const std::set<std::string>&
     if (found == tensor.parts.end()) continue;
     fail(ExitCode::kUsage,
          "lora_targets: {} lies in {} of the Hugging Face class, of which peft's format has one adapter for q, k and v "
-         "together; expected other layers, as in [*.o_proj, *.up_proj, *.down_proj]",
+         "together; expected other layers, as in ['*.o_proj', '*.up_proj', '*.down_proj']",
          layer_of(*found), layer_of(tensor.name));
   }
 }

@@ -149,8 +149,8 @@ TEST(AdapterTargets, RefuseTheLayersThatGpt2HasInOneModule) {
   EXPECT_EQ(
       message_of([&] { layers_to_adapt(config, {"*_proj"}); }),
       "lora_targets: model.layers.0.self_attn.q_proj lies in transformer.h.0.attn.c_attn of the Hugging Face class, "
-      "of which peft's format has one adapter for q, k and v together; expected other layers, as in [*.o_proj, "
-      "*.up_proj, *.down_proj]");
+      "of which peft's format has one adapter for q, k and v together; expected other layers, as in ['*.o_proj', "
+      "'*.up_proj', '*.down_proj']");
   EXPECT_EQ(layers_to_adapt(config, {"*.o_proj", "*.up_proj", "*.down_proj"}).size(), 6u);
 }
 

@@ -102,7 +102,7 @@ TEST_F(Lora, EveryCommandReadsTheAdaptedModel) {
 }
 
 TEST_F(Lora, MergesIntoAFloatModelThatPredictsTheSame) {
-  ASSERT_EQ(train_adapters({"lora_targets=[*.q_proj, *.down_proj]"}).exit_code, 0);
+  ASSERT_EQ(train_adapters({"lora_targets=['*.q_proj', '*.down_proj']"}).exit_code, 0);
   const auto checkpoint = run() / "checkpoints/best";
   const auto result = done({"merge", run().string(), run("merged").string()});
   EXPECT_TRUE(contains(result.out, "top-1 agreement 1.00000")) << result.out;
@@ -183,7 +183,7 @@ TEST_F(Lora, WhatCannotBeIsAnErrorByNameBeforeAnythingStarts) {
   const auto from = "init_from=" + base_;
   EXPECT_TRUE(contains(error({"lora_alpha=4"}), "lora_alpha: has no effect without lora_rank"));
   EXPECT_TRUE(contains(error({"lora_rank=2"}), "init_from: missing; lora_rank trains adapters over a model"));
-  EXPECT_TRUE(contains(error({"lora_rank=2", from, "lora_targets=[*.query]"}),
+  EXPECT_TRUE(contains(error({"lora_rank=2", from, "lora_targets=['*.query']"}),
                        "lora_targets: '*.query' matches no linear layer of the blocks"));
   EXPECT_TRUE(
       contains(error({"lora_rank=2", from, "quantization_mode=qat"}), "quantization_mode: found qat, which trains"));

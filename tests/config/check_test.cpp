@@ -184,7 +184,7 @@ TEST(ConfigCheck, AdaptersNeedAModelAndNothingElseThatIsTrained) {
       "a.yaml:6:1: freeze: has no effect with lora_rank, which freezes everything but the adapters; remove it (as "
       "an override: freeze=null)");
   EXPECT_EQ(message_for(adapters + "lora_dropout: 1\n"),
-            "a.yaml:6:15: lora_dropout: found 1, expected a number, at least 0 and below 1");
+            "a.yaml:6:15: lora_dropout: found '1', expected a number, at least 0 and below 1");
 }
 
 TEST(ConfigCheck, AConfigMadeInCodeIsHeldToTheSameRules) {

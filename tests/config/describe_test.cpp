@@ -186,6 +186,9 @@ TrainingConfig random_config() {
     quantization.mode = "none";
     config.optimizer = "adamw";
   }
+  auto& adapters = config.adapters;
+  if (!config.init_from || quantization.finetuning || quantization.mode == "qat") adapters.rank = 0;
+  if (adapters.is_on()) config.optimizer = "adamw";
   TrainingConfig defaults;
   std::set<std::string> unused;
   for (const auto& found : find_unused(config)) unused.insert(found.keys[0]);

@@ -132,7 +132,7 @@ std::vector<KeyEffect> key_effects() {
       {"qat_distill_weight", "", "0.5", {"quantization_mode=qat", "qat_start_step=1"}},
       {"lora_rank", "", "2", {"init_from=TRAINED"}},
       {"lora_alpha", "", "1", lora},
-      {"lora_targets", "", "[*.q_proj]", lora},
+      {"lora_targets", "", "['*.q_proj']", lora},
       {"lora_dropout", "", "0.5", lora},
   };
 }
