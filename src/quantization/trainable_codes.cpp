@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 #include "kernels/plain.h"
@@ -70,7 +71,8 @@ void TrainableCodes::update(ScalePolicy policy, std::optional<uint64_t> key,
   const c10::NoGradGuard no_grad;
   // One scale for all can be refreshed only where all new values are known.
   const bool whole = scheme_.per_tensor() && policy == ScalePolicy::kRefresh;
-  const int64_t step = whole ? rows() : std::max<int64_t>(1, kPieceElements / columns());
+  const int64_t aligned = kUpdateAlignment / std::gcd(kUpdateAlignment, columns());  // rows
+  const int64_t step = whole ? rows() : aligned * std::max<int64_t>(1, kPieceElements / columns() / aligned);
   for (int64_t row = 0; row < rows(); row += step) {
     update_rows(row, std::min(step, rows() - row), policy, key, change);
   }
