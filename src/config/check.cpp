@@ -176,6 +176,9 @@ void check_adapters(const TrainingConfig& config, std::vector<Contradiction>& fo
          fmt::format("found {}, but adapters are trained by adamw: {} would give both factors of a product orthogonal "
                      "updates, as if each were a layer",
                      config.optimizer, config.optimizer));
+  // An empty list stands in every resolved config.
+  refuse(!config.freeze.empty(), "freeze",
+         "has no effect with lora_rank, which freezes everything but the adapters; leave it out");
 }
 
 void check_weights(const DataConfig& data, std::vector<Contradiction>& found) {
@@ -305,7 +308,6 @@ std::vector<Contradiction> find_unused(const TrainingConfig& config) {
   for (const char* key : {"lora_alpha", "lora_targets", "lora_dropout"}) {
     add(!adapts, key, "lora_rank", "without lora_rank");
   }
-  add(adapts, "freeze", "lora_rank", "with lora_rank, which freezes everything but the adapters");
   const auto quantization = unused_quantization_keys(config);
   found.insert(found.end(), quantization.begin(), quantization.end());
   return found;

@@ -181,8 +181,8 @@ TEST(ConfigCheck, AdaptersNeedAModelAndNothingElseThatIsTrained) {
             "product orthogonal updates, as if each were a layer");
   EXPECT_EQ(
       message_for(adapters + "freeze: ['*norm*']\n"),
-      "a.yaml:6:1: freeze: has no effect with lora_rank, which freezes everything but the adapters; remove it (as "
-      "an override: freeze=null)");
+      "a.yaml:6:1: freeze: has no effect with lora_rank, which freezes everything but the adapters; leave it out");
+  EXPECT_EQ(message_for(adapters + "freeze: []\n"), "no error");  // as every resolved config has it
   EXPECT_EQ(message_for(adapters + "lora_dropout: 1\n"),
             "a.yaml:6:15: lora_dropout: found '1', expected a number, at least 0 and below 1");
 }
