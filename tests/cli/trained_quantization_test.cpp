@@ -304,6 +304,8 @@ TEST_F(TrainedQuantization, InspectShowsTheMastersBesideTheCodesThatTheyWouldBec
   // Until it begins the model is a float one.
   const auto before = nlohmann::json::parse(inspect({(run() / "checkpoints/step-000003").string(), "--json"}).out);
   EXPECT_EQ(before["kind"], "float");
+}
+
 // What slm quantize keeps changes nothing for inference, and is what training begins with.
 TEST_F(TrainedQuantization, AKeptResidualIsWhereTrainingOfTheCodesBegins) {
   ASSERT_EQ(train({to("float")}).exit_code, 0);
