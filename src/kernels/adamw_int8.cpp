@@ -105,7 +105,9 @@ void plain::adamw_int8(const AdamWInt8Buffers& b, int64_t first, const AdamWStep
   const auto gradient = b.gradients * s.clip;
   const auto mean = old_mean * s.beta1 + gradient * s.one_minus_beta1;
   const auto square = old_square * s.beta2 + gradient * s.one_minus_beta2 * gradient;
-  b.parameters.copy_(b.parameters * s.decay - mean / (at::sqrt(square) * s.root_correction + s.epsilon) * s.step_size);
+  // By float64, because LibTorch's float32 root on a CPU (MKL's) is now and then not the nearest number.
+  const auto root = at::sqrt(square.to(at::kDouble)).to(at::kFloat);
+  b.parameters.copy_(b.parameters * s.decay - mean / (root * s.root_correction + s.epsilon) * s.step_size);
   const auto narrow_mean = narrow(mean, signed_map, shares_of(step, first, size, 0).to(device), 0);
   const auto narrow_square = narrow(square, unsigned_map, shares_of(step, first, size, 16).to(device), 1);
   b.exp_avg.copy_(narrow_mean.codes);

@@ -188,7 +188,10 @@ TrainingConfig random_config() {
   }
   auto& adapters = config.adapters;
   if (!config.init_from || quantization.finetuning || quantization.mode == "qat") adapters.rank = 0;
-  if (adapters.is_on()) config.optimizer = "adamw";
+  if (adapters.is_on()) {
+    config.optimizer = "adamw";
+    config.freeze.clear();
+  }
   TrainingConfig defaults;
   std::set<std::string> unused;
   for (const auto& found : find_unused(config)) unused.insert(found.keys[0]);

@@ -47,7 +47,6 @@ at::Tensor some_gradient(int64_t size) {
 
 void expect_equal(const AdamWInt8Buffers& a, const AdamWInt8Buffers& b, int64_t step) {
   EXPECT_TRUE(at::equal(a.parameters, b.parameters)) << step;
-  if (!at::equal(a.parameters, b.parameters)) { auto w = at::nonzero(a.parameters != b.parameters).flatten(); auto i = w[0].item<int64_t>(); printf("%ld of, first %ld: %.9g %.9g m %d v %d am %.9g av %.9g g %.9g\n", (long)w.numel(), (long)i, a.parameters[i].item<float>(), b.parameters[i].item<float>(), a.exp_avg[i].item<int>(), a.exp_avg_sq[i].item<int>(), a.exp_avg_absmax[i/256].item<float>(), a.exp_avg_sq_absmax[i/256].item<float>(), a.gradients[i].item<float>()); }
   EXPECT_TRUE(at::equal(a.exp_avg, b.exp_avg)) << step;
   EXPECT_TRUE(at::equal(a.exp_avg_sq, b.exp_avg_sq)) << step;
   EXPECT_TRUE(at::equal(a.exp_avg_absmax, b.exp_avg_absmax)) << step;

@@ -4,7 +4,6 @@
 #include <array>
 #include <cfloat>
 #include <cmath>
-#include <cstdlib>
 
 #include "kernels/cpu/dynamic_map.h"
 #include "kernels/cpu/vector_clones.h"
@@ -65,9 +64,6 @@ AdamWInt8Elements AdamWInt8Elements::after_blocks(int64_t blocks) const {
 }
 
 void adamw_int8(const AdamWInt8Elements& elements, int64_t first, int64_t count, const AdamWScalars& scalars) {
-  static const char* mode = std::getenv("SLM_INT8_MODE");
-  static const bool m_near = mode && mode[0] == 'n', v_near = mode && mode[0] && mode[1] == 'n',
-                    v_zero = mode && mode[0] && mode[1] && mode[2] == 'z';
   Block mean, square;
   Words random;
   for (int64_t begin = 0, block = 0; begin < count; begin += kMomentBlock, ++block) {
@@ -77,16 +73,14 @@ void adamw_int8(const AdamWInt8Elements& elements, int64_t first, int64_t count,
     widen(e.exp_avg_sq, *e.exp_avg_sq_absmax, kUnsignedMap.data(), size, square.data());
     update(e.parameters, e.gradients, mean.data(), square.data(), size, scalars);
     const auto number = static_cast<uint32_t>(first + begin);
-    for (int64_t i = 0; i < size; ++i)
-      random[i] = m_near ? 0x7fff : adamw_random_bits(scalars.step, number + static_cast<uint32_t>(i));
+    for (int64_t i = 0; i < size; ++i) random[i] = adamw_random_bits(scalars.step, number + static_cast<uint32_t>(i));
     *e.exp_avg_absmax = largest(mean.data(), size);
     *e.exp_avg_sq_absmax = largest(square.data(), size);
     narrow(mean.data(), *e.exp_avg_absmax > 0 ? 1 / *e.exp_avg_absmax : 0, kSignedMap.data(), random.data(), 0, size,
            e.exp_avg);
-    for (int64_t i = 0; i < size; ++i)
-      random[i] = v_near ? 0x7fff : adamw_random_bits(scalars.step, number + static_cast<uint32_t>(i)) >> 16;
+    for (int64_t i = 0; i < size; ++i) random[i] >>= 16;
     narrow(square.data(), *e.exp_avg_sq_absmax > 0 ? 1 / *e.exp_avg_sq_absmax : 0, kUnsignedMap.data(), random.data(),
-           v_zero ? 0 : 1, size, e.exp_avg_sq);
+           1, size, e.exp_avg_sq);
     if (!e.shadows) continue;
     for (int64_t i = 0; i < size; ++i) store(e.shadows[i], e.parameters[i]);
   }
