@@ -180,7 +180,8 @@ TrainingConfig random_config() {
   config.tokens_per_step.reset();
   for (auto& source : config.data.validation) source.weight.reset();
   auto& quantization = config.quantization;
-  quantization.qat_start_step.reset();
+  quantization.qat_start_step.reset();  // the two would have to fit each other
+  quantization.qat_freeze_observer_step.reset();
   quantization.finetuning = quantization.finetuning && config.init_from;
   if (quantization.finetuning) {
     quantization.mode = "none";
