@@ -57,10 +57,7 @@ TrainingConfig checkpoint_config(const std::filesystem::path& checkpoint, const 
                                       : parse_training_config(kDefaults, checkpoint.string(), overrides);
   config.init_from.reset();  // and with it what only goes on from there, or is taught by it
   config.adapters = {};
-  config.quantization.finetuning = false;
-  config.quantization.residual_bits.reset();
-  config.quantization.scale_policy = QuantizationConfig{}.scale_policy;
-  config.quantization.rounding = QuantizationConfig{}.rounding;
+  if (config.quantization.finetuning) config.quantization = {};
   config.quantization.qat_distill_weight = 0;
   config.model = model_config(read_model_config(checkpoint));
   if (!file.empty()) config.data = text_data(file, checkpoint);
