@@ -85,12 +85,14 @@ void compare(const QuantizationJob& job, Transformer& packed, double fake_loss, 
              const std::function<void()>& check_stop) {
   if (!job.float_parent) {
     const auto same = read_model_folder(job.checkpoint);
-    metadata.quality = measure_quality(whole_windows(*same.model), packed, job.config, job.data, metadata.parent, check_stop);
+    metadata.quality =
+        measure_quality(whole_windows(*same.model), packed, job.config, job.data, metadata.parent, check_stop);
     return;
   }
   const auto parent = read_model_folder(*job.float_parent);
   metadata.parent = parent_of(*job.float_parent);
-  metadata.quality = measure_quality(whole_windows(*parent.model), packed, job.config, job.data, metadata.parent, check_stop);
+  metadata.quality =
+      measure_quality(whole_windows(*parent.model), packed, job.config, job.data, metadata.parent, check_stop);
   const auto ptq = ptq_quality(job, *parent.model, metadata, check_stop);
   const auto& qat = *metadata.quality;
   fmt::print("{}", format_rows({{"float parent", *metadata.parent.validation_loss, {}, {}},
