@@ -142,8 +142,10 @@ struct TrainingConfig {
     v.field("adam_beta1", adam_beta1, HalfOpen{0, 1}, kFixed, "Decay of the gradient's running mean.");
     v.field("adam_beta2", adam_beta2, HalfOpen{0, 1}, kFixed, "Decay of the squared gradient's running mean.");
     v.field("adam_epsilon", adam_epsilon, Above{0}, kFixed, "Added to the root of the second moment.");
-    v.field("optimizer_state_dtype", optimizer_state_dtype, OneOf{"float32", "bfloat16"}, kFixed,
-            "How AdamW's two moments are kept; bfloat16 halves their memory and rounds them stochastically.");
+    v.field(
+        "optimizer_state_dtype", optimizer_state_dtype, OneOf{"float32", "bfloat16", "int8"}, kFixed,
+        "How AdamW's two moments are kept; bfloat16 halves their memory and rounds them stochastically, int8 takes a "
+        "quarter of it: codes of 8 bits, and for each 256 neighbours of a parameter a float32 scale.");
     v.field("muon_momentum", muon_momentum, HalfOpen{0, 1}, kFixed,
             "Decay of the gradient's running mean, which Muon makes orthogonal. Only with optimizer muon.");
     v.field("muon_nesterov", muon_nesterov, Any{}, kFixed,

@@ -13,7 +13,16 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 15;  // elements worth a thread of their own
 
-AdamWScalars scalars(const AdamWStep& step) {
+// The elements of one buffer of the step.
+template <class Float>
+Float* flat(const at::Tensor& tensor, int64_t size) {
+  SLM_CHECK(tensor.numel() == size);
+  return elements<Float>(tensor);
+}
+
+}  // namespace
+
+AdamWScalars adamw_scalars(const AdamWStep& step) {
   const double t = static_cast<double>(step.step);
   return {.clip = static_cast<float>(step.clip_factor),
           .decay = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
@@ -27,19 +36,10 @@ AdamWScalars scalars(const AdamWStep& step) {
           .step = static_cast<uint32_t>(step.step)};
 }
 
-// The elements of one buffer of the step.
-template <class Float>
-Float* flat(const at::Tensor& tensor, int64_t size) {
-  SLM_CHECK(tensor.numel() == size);
-  return elements<Float>(tensor);
-}
-
-}  // namespace
-
 void adamw(const AdamWBuffers& buffers, int64_t begin, int64_t end, const AdamWStep& step) {
   const int64_t size = buffers.parameters.numel();
   SLM_CHECK(0 <= begin && begin <= end && end <= size);
-  const auto s = scalars(step);
+  const auto s = adamw_scalars(step);
   with_float_type(buffers.exp_avg.scalar_type(), [&]<class Moment>(Moment) {
     const AdamWElements<Moment> all{flat<float>(buffers.parameters, size), flat<const float>(buffers.gradients, size),
                                     flat<Moment>(buffers.exp_avg, size), flat<Moment>(buffers.exp_avg_sq, size),

@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "kernels/adamw_element.h"
+
 namespace slm {
 
 struct AdamWStep {
@@ -20,6 +22,9 @@ struct AdamWStep {
   double clip_factor = 1.0;  // multiplies the gradient
   int64_t step = 1;          // t, from 1
 };
+
+/// As an element's update takes them, each computed in float64 and rounded once.
+AdamWScalars adamw_scalars(const AdamWStep& step);
 
 /// Flat contiguous float32 tensors of one length on one device (the moments float32 or bfloat16); updates all but the
 /// gradient. `shadows`, where defined, is bfloat16 and takes the new parameters, rounded, in the same pass.

@@ -22,6 +22,8 @@ enum class Rounding { kStochastic, kNearest };
 /// nearest; the residual is state of the optimizer, which inference never sees.
 class TrainableCodes {
  public:
+  static constexpr int64_t kUpdateAlignment = 256;
+
   /// `residual_bits` r: 0, 2, 4 or 8.
   TrainableCodes(const QuantizedWeight& weight, int residual_bits);
 
@@ -30,9 +32,10 @@ class TrainableCodes {
   /// The values of the codes, (N, K) in `dtype`; some rows at a time exist in float32.
   at::Tensor values(at::ScalarType dtype) const;
 
-  /// Calls change(values, first row) with the stored values of some rows (n, K) float32 after others, which it may
-  /// write to; what it leaves is stored again, with stochastic rounding by `key`, or without a key rounded to nearest,
-  /// halves to even. Under kRefresh the scales are those of the new values' amax.
+  /// Calls change(values, first row) with the stored values of some rows (n, K) float32 after others, of which each
+  /// part begins with an element whose number is a multiple of kUpdateAlignment, and which it may write to; what it
+  /// leaves is stored again, with stochastic rounding by `key`, or without a key rounded to nearest, halves to even.
+  /// Under kRefresh the scales are those of the new values' amax.
   void update(ScalePolicy policy, std::optional<uint64_t> key,
               const std::function<void(const at::Tensor& values, int64_t row)>& change);
 

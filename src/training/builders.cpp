@@ -104,12 +104,21 @@ ModelConfig model_config(const TransformerConfig& config) {
   return model;
 }
 
+namespace {
+
+at::ScalarType state_dtype(const std::string& name) {
+  if (name == "int8") return at::kByte;
+  return name == "bfloat16" ? at::kBFloat16 : at::kFloat;
+}
+
+}  // namespace
+
 AdamWSettings adamw_settings(const TrainingConfig& config) {
   return {.beta1 = config.adam_beta1,
           .beta2 = config.adam_beta2,
           .epsilon = config.adam_epsilon,
           .weight_decay = config.weight_decay,
-          .state_dtype = config.optimizer_state_dtype == "bfloat16" ? at::kBFloat16 : at::kFloat};
+          .state_dtype = state_dtype(config.optimizer_state_dtype)};
 }
 
 MuonSettings muon_settings(const TrainingConfig& config) {

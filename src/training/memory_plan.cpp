@@ -8,6 +8,7 @@
 #include "kernels/matrix_product.h"
 #include "model/head_loss.h"
 #include "model/model_size.h"
+#include "training/moments.h"
 
 namespace slm {
 namespace {
@@ -51,8 +52,7 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
     plan.gradients += tied_head * wide;
   }
   const int64_t by_muon = settings.muon ? size.hidden_matrix_parameters : 0;
-  plan.moments =
-      2 * (size.parameters - by_muon) * static_cast<int64_t>(c10::elementSize(settings.state_dtype)) + by_muon * wide;
+  plan.moments = moment_bytes(size.parameters - by_muon, settings.state_dtype) + by_muon * wide;
   plan.activations = tokens * narrow * (kept + around_blocks + needed_by_backward(config));
   if (settings.isolate_documents) plan.activations += tokens * settings.length * (narrow + 2);  // mask, and its making
   plan.head = std::min(tokens, kHeadChunk) * config.vocab_size * narrow + kGradientPieceElements * narrow;

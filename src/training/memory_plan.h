@@ -14,7 +14,7 @@ struct MemorySettings {
   int64_t rows = 1;                         // of a micro-batch, B
   int64_t length = 1;                       // T
   at::ScalarType dtype = at::kFloat;        // that the layers compute in
-  at::ScalarType state_dtype = at::kFloat;  // of AdamW's moments
+  at::ScalarType state_dtype = at::kFloat;  // of AdamW's moments; uint8: codes of 8 bits
   bool muon = false;                        // has the matrices of the blocks
   bool qat = false;                         // layers compute with another form of their weights
   int64_t code_bytes = 0;                   // of each linear weight where they are trained as codes, else 0

@@ -1,7 +1,6 @@
 #include "training/quantized_finetuning.h"
 
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
@@ -9,7 +8,6 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "kernels/adamw.h"
 
 namespace slm {
 
@@ -23,8 +21,6 @@ QuantizedFinetuning::QuantizedFinetuning(Transformer& model, const QuantizedFine
     if (packed && is_trained(name)) size += linear->out_features() * linear->in_features();
   });
   gradients_ = at::zeros({size}, model.device());
-  exp_avg_ = at::zeros_like(gradients_, settings.adam.state_dtype);
-  exp_avg_sq_ = at::zeros_like(exp_avg_);
   int64_t first = 0;
   model.visit_linears([&](const std::string& name, std::shared_ptr<Linear>& linear) {
     const auto packed = std::dynamic_pointer_cast<PackedLinear>(linear);
@@ -34,11 +30,10 @@ QuantizedFinetuning::QuantizedFinetuning(Transformer& model, const QuantizedFine
       return;
     }
     const int64_t rows = packed->out_features(), columns = packed->in_features();
-    const auto part = [&](const at::Tensor& flat) {
-      return flat.narrow(0, first, rows * columns).view({rows, columns});
-    };
-    const auto trainable = std::make_shared<TrainablePackedLinear>(*packed, settings.residual_bits, part(gradients_));
-    layers_.push_back({name, trainable, part(gradients_), part(exp_avg_), part(exp_avg_sq_)});
+    const auto gradient = gradients_.narrow(0, first, rows * columns).view({rows, columns});
+    const auto trainable = std::make_shared<TrainablePackedLinear>(*packed, settings.residual_bits, gradient);
+    layers_.push_back(
+        {name, trainable, gradient, zero_moments(rows * columns, settings.adam.state_dtype, model.device())});
     linear = trainable;
     first += rows * columns;
   });
@@ -53,26 +48,21 @@ void QuantizedFinetuning::update(double learning_rate, double clip_factor, int64
                       .weight_decay = adam.weight_decay,
                       .clip_factor = clip_factor,
                       .step = step};
-  for (const auto& [name, linear, gradient, exp_avg, exp_avg_sq] : layers_) {
+  for (const auto& layer : layers_) {
     std::optional<uint64_t> key;
     if (settings_.rounding == Rounding::kStochastic) {
-      key = derive_key(settings_.seed, fmt::format("stochastic rounding {} {}", step, name));
+      key = derive_key(settings_.seed, fmt::format("stochastic rounding {} {}", step, layer.name));
     }
-    linear->codes()->update(
-        settings_.policy, key,
-        [&, &gradient = gradient, &exp_avg = exp_avg, &exp_avg_sq = exp_avg_sq](const at::Tensor& values, int64_t row) {
-          const auto rows = [&](const at::Tensor& matrix) { return matrix.narrow(0, row, values.size(0)).flatten(); };
-          adamw({values.flatten(), rows(gradient), rows(exp_avg), rows(exp_avg_sq)}, 0, values.numel(), all);
-        });
+    layer.linear->codes()->update(settings_.policy, key, [&](const at::Tensor& values, int64_t row) {
+      const auto gradient = layer.gradient.narrow(0, row, values.size(0)).flatten();
+      adamw({.values = values.flatten(), .gradients = gradient, .first = row * values.size(1)}, layer.moments, all);
+    });
   }
 }
 
 StateDict QuantizedFinetuning::moments() const {
   StateDict state;
-  for (const auto& layer : layers_) {
-    state.push_back({"exp_avg." + layer.name + ".weight", layer.exp_avg});
-    state.push_back({"exp_avg_sq." + layer.name + ".weight", layer.exp_avg_sq});
-  }
+  for (const auto& layer : layers_) add_state(layer.moments, layer.name + ".weight", layer.gradient.sizes(), state);
   return state;
 }
 

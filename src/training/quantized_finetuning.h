@@ -13,6 +13,7 @@
 #include "model/transformer.h"
 #include "quantization/trainable_packed_linear.h"
 #include "training/adamw.h"
+#include "training/moments.h"
 
 namespace slm {
 
@@ -42,12 +43,13 @@ class QuantizedFinetuning {
   struct Layer {
     std::string name;  // canonical
     std::shared_ptr<TrainablePackedLinear> linear;
-    at::Tensor gradient, exp_avg, exp_avg_sq;  // (N, K)
+    at::Tensor gradient;  // (N, K)
+    Moments moments;      // (N K)
   };
   const std::vector<Layer>& layers() const { return layers_; }
   const QuantizedFinetuningSettings& settings() const { return settings_; }
 
-  /// `exp_avg.<layer>.weight`, `exp_avg_sq.<layer>.weight`: writing into them restores them.
+  /// As add_state of each layer's, by the name `<layer>.weight`: writing into them restores them.
   StateDict moments() const;
   /// `residual.<layer>.weight`; empty without residual bits.
   StateDict residuals() const;
@@ -56,7 +58,7 @@ class QuantizedFinetuning {
  private:
   QuantizedFinetuningSettings settings_;
   std::vector<Layer> layers_;
-  at::Tensor gradients_, exp_avg_, exp_avg_sq_;  // of all layers
+  at::Tensor gradients_;  // of all layers
 };
 
 }  // namespace slm

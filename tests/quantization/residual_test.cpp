@@ -88,7 +88,8 @@ TEST(Residual, BringsARoundedWeightBackToItsStep) {
       const auto steps_away = ((codes.stored().to(at::kFloat) * step - weight) / step).abs();
       // A number on the border of two cells belongs to the even code; then the next one inside is taken.
       EXPECT_LE(steps_away.max().item<double>(), 1.001) << describe(scheme) << " " << bits;
-      EXPECT_LE(steps_away.mean().item<double>(), 0.3) << describe(scheme) << " " << bits;
+      // On average a quarter of a step; at 2 bits beside odd codes, where 3 numbers serve 4 steps, 0.375.
+      EXPECT_LE(steps_away.mean().item<double>(), 0.33) << describe(scheme) << " " << bits;
     }
   }
 }
@@ -116,11 +117,10 @@ TEST(Residual, WithMoreBitsIsTheSameAndWithFewerBelongsToTheSameCode) {
 
 TEST(Residual, ThatBelongsToAnotherCodeIsFound) {
   const Scheme scheme{.bits = 4, .granularity = kPerChannel};
-  const auto codes = at::tensor({{-7, -2, -1}, {0, 3, 7}}, at::kChar);
-  const QuantizedWeight weight{scheme, codes, at::ones({2, 1})};
+  const auto matrix = [](std::vector<int64_t> numbers) { return at::tensor(numbers).view({2, 3}).to(at::kChar); };
+  const QuantizedWeight weight{scheme, matrix({-7, -2, -1, 0, 3, 7}), at::ones({2, 1})};
   // 7 is odd: 8 beside it would be the next code's; and nothing lies beyond the outermost codes.
-  const auto most = at::tensor({{7, 8, 7}, {8, 7, 0}}, at::kChar),
-             least = at::tensor({{0, -8, -7}, {-8, -7, -7}}, at::kChar);
+  const auto most = matrix({7, 8, 7, 8, 7, 0}), least = matrix({0, -8, -7, -8, -7, -7});
   EXPECT_FALSE(find_foreign_residual(most, weight, 4));
   EXPECT_FALSE(find_foreign_residual(least, weight, 4));
   for (int64_t row = 0; row < 2; ++row) {

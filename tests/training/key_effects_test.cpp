@@ -93,7 +93,7 @@ std::vector<KeyEffect> key_effects() {
       {"muon_momentum", "", "0.5", {"optimizer=muon"}},
       {"muon_nesterov", "true", "false", {"optimizer=muon"}},
       {"muon_ns_steps", "", "1", {"optimizer=muon"}},
-      {"optimizer_state_dtype", "float32", "bfloat16"},
+      {"optimizer_state_dtype", "float32", "int8"},
       {"weight_decay", "", "0.5"},
       {"adam_beta1", "", "0.5"},
       {"adam_beta2", "", "0.5"},

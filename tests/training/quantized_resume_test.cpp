@@ -126,6 +126,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Mode{"CodesInt8", CODES "quantization_scale_policy: refresh\n", "quantization_type: dynamic\n"},
                     Mode{"CodesInt4Residual", CODES "optimizer_state_dtype: bfloat16\n",
                          "quantization_type: weight_only\nquantization_bits: 4\nquantization_group_size: 8\n"},
+                    Mode{"QatInt4Int8Moments", QAT "quantization_type: weight_only\nquantization_bits: 4\n"
+                                                   "optimizer_state_dtype: int8\n"},
+                    Mode{"FloatInt8Moments", "optimizer_state_dtype: int8\ndtype: bfloat16\n"},
+                    Mode{"MuonInt8Moments", "optimizer: muon\noptimizer_state_dtype: int8\n"},
+                    Mode{"CodesInt4Int8Moments", CODES "optimizer_state_dtype: int8\n",
+                         "quantization_type: weight_only\nquantization_bits: 4\nquantization_group_size: 8\n"},
                     Mode{"CodesInt4KeptResidual", CODES "quantization_residual_bits: 2\n",
                          "quantization_type: weight_only\nquantization_bits: 4\nquantization_residual_bits: 8\n"},
                     Mode{"CodesInt8Nearest", CODES "quantization_rounding: nearest\n",
