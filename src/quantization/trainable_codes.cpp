@@ -19,6 +19,13 @@ namespace {
 
 constexpr int64_t kPieceElements = 1 << 18;  // float values that exist at a time: they stay in the cache
 
+// Calls body(first row, rows) for some rows of a matrix after others.
+template <class Body>
+void for_each_piece(const at::Tensor& matrix, const Body& body) {
+  const int64_t rows = matrix.size(0), step = std::max<int64_t>(1, kPieceElements / matrix.size(1));
+  for (int64_t row = 0; row < rows; row += step) body(row, std::min(step, rows - row));
+}
+
 }  // namespace
 
 TrainableCodes::TrainableCodes(const QuantizedWeight& weight, int residual_bits)
@@ -39,31 +46,43 @@ void TrainableCodes::set_weight(const QuantizedWeight& weight) {
 // Halves to even, as the quantizer rounds.
 at::Tensor TrainableCodes::codes_of(const at::Tensor& stored) const {
   if (residual_bits_ == 0) return stored;
-  return at::round(stored.to(at::kFloat) * (1.0f / static_cast<float>(parts()))).to(at::kChar);
+  const auto codes = at::empty(stored.sizes(), stored.options().dtype(at::kChar));
+  for_each_piece(stored, [&](int64_t row, int64_t count) {
+    const auto exact = stored.narrow(0, row, count).to(at::kFloat).mul_(1.0f / static_cast<float>(parts()));
+    codes.narrow(0, row, count).copy_(exact.round_());
+  });
+  return codes;
 }
 
 QuantizedWeight TrainableCodes::weight() const { return {scheme_, codes_of(stored_), scales_}; }
 
 at::Tensor TrainableCodes::values(at::ScalarType dtype) const {
   const auto values = at::empty(stored_.sizes(), stored_.options().dtype(dtype));
-  const int64_t step = std::max<int64_t>(1, kPieceElements / columns());
-  for (int64_t row = 0; row < rows(); row += step) {
-    const int64_t count = std::min(step, rows() - row);
+  for_each_piece(stored_, [&](int64_t row, int64_t count) {
     const QuantizedWeight part{scheme_, codes_of(stored_.narrow(0, row, count)),
                                scheme_.per_tensor() ? scales_ : scales_.narrow(0, row, count)};
     values.narrow(0, row, count).copy_(dequantize(part));
-  }
+  });
   return values;
 }
 
 at::Tensor TrainableCodes::residual() const {
-  const auto whole = codes_of(stored_).to(at::kShort) * parts();
-  return (stored_.to(at::kShort) - whole).to(residual_bits_ < 8 ? at::kChar : at::kShort);
+  const auto residual =
+      at::empty(stored_.sizes(), stored_.options().dtype(residual_bits_ < 8 ? at::kChar : at::kShort));
+  for_each_piece(stored_, [&](int64_t row, int64_t count) {
+    const auto stored = stored_.narrow(0, row, count);
+    residual.narrow(0, row, count).copy_(stored.to(at::kShort) - codes_of(stored).to(at::kShort) * parts());
+  });
+  return residual;
 }
 
 void TrainableCodes::set_residual(const at::Tensor& residual) {
   const auto most = scheme_.codes().max * parts();
-  stored_.copy_((codes_of(stored_).to(at::kInt) * parts() + residual.to(at::kInt)).clamp(-most, most));
+  for_each_piece(stored_, [&](int64_t row, int64_t count) {
+    const auto stored = stored_.narrow(0, row, count);
+    const auto number = codes_of(stored).to(at::kInt) * parts() + residual.narrow(0, row, count).to(at::kInt);
+    stored.copy_(number.clamp(-most, most));
+  });
 }
 
 void TrainableCodes::update(ScalePolicy policy, std::optional<uint64_t> key,

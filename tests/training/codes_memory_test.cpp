@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <mutex>
 
 #include "config/load.h"
 #include "core/file.h"
@@ -17,42 +19,46 @@ namespace {
 // The CPU's own allocator, counted.
 class CountingAllocator final : public c10::Allocator {
  public:
-  explicit CountingAllocator(c10::Allocator* inner) : inner_(inner) {}
+  // There is one, which LibTorch's CPU tensors come from once it has been asked for.
+  static CountingAllocator& instance() {
+    static auto* const allocator = [] {
+      auto* made = new CountingAllocator(c10::GetCPUAllocator());
+      c10::SetCPUAllocator(made, /*priority=*/100);
+      return made;
+    }();
+    return *allocator;
+  }
 
   at::DataPtr allocate(size_t bytes) override {
-    auto* held = new Held{inner_->allocate(bytes), static_cast<int64_t>(bytes), &alive_};
-    alive_ += held->bytes;
-    return {held->data.get(), held, &release, at::kCPU};
+    auto data = inner_->allocate(bytes);
+    void* const at = data.get();
+    if (!at) return data;
+    const std::lock_guard lock(mutex_);
+    alive_ += static_cast<int64_t>(bytes);
+    held_[at] = {std::move(data), static_cast<int64_t>(bytes)};
+    return {at, at, &release, at::kCPU};
   }
+  at::DeleterFnPtr raw_deleter() const override { return &release; }
   void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
 
-  int64_t alive() const { return alive_; }
+  int64_t alive() const { return alive_; }  // bytes
 
  private:
-  struct Held {
-    at::DataPtr data;
-    int64_t bytes;
-    int64_t* alive;
-  };
+  explicit CountingAllocator(c10::Allocator* inner) : inner_(inner) {}
 
-  static void release(void* context) {
-    auto* held = static_cast<Held*>(context);
-    *held->alive -= held->bytes;
-    delete held;
+  static void release(void* at) {
+    auto& self = instance();
+    const std::lock_guard lock(self.mutex_);
+    const auto found = self.held_.find(at);
+    self.alive_ -= found->second.second;
+    self.held_.erase(found);
   }
 
   c10::Allocator* inner_;
+  std::mutex mutex_;
+  std::map<void*, std::pair<at::DataPtr, int64_t>> held_;
   int64_t alive_ = 0;
 };
-
-CountingAllocator& counting() {
-  static auto* const allocator = [] {
-    auto* made = new CountingAllocator(c10::GetCPUAllocator());
-    c10::SetCPUAllocator(made, /*priority=*/100);
-    return made;
-  }();
-  return *allocator;
-}
 
 struct Way {
   const char* name;
@@ -100,14 +106,14 @@ int64_t bytes_that_belong(const TrainingSetup& setup) {
 TEST_P(CodesMemory, BetweenStepsNoFloatCopyOfAWeightIsHeld) {
   train(config("parent", std::string("quantization_mode: ptq\nquantization_type: weight_only\n") + GetParam().parent),
         "");
-  const int64_t before = counting().alive();
+  const int64_t before = CountingAllocator::instance().alive();
   auto setup = set_up_training(config("run", "enable_quantized_finetuning: true\ninit_from: '" +
                                                  (folder_ / "parent/quantized").string() + "'\n" + GetParam().keys));
   auto loader = make_loader(setup);
   constexpr int64_t kSmallest = 64 * 64 * sizeof(float);  // the smallest layer's weight in float32
   for (int64_t step = 0; step < 3; ++step) {
     train_step(step_parts(setup), loader.next(), 1e-3, step_settings(setup.config, step));
-    const int64_t rest = counting().alive() - before - bytes_that_belong(setup);
+    const int64_t rest = CountingAllocator::instance().alive() - before - bytes_that_belong(setup);
     EXPECT_LE(rest, kSmallest / 2) << "step " << step;
     EXPECT_GE(rest, 0) << "step " << step;
   }

@@ -12,7 +12,6 @@ namespace slm::cpu {
 namespace {
 
 using Block = std::array<float, kMomentBlock>;
-using Words = std::array<uint32_t, kMomentBlock>;
 
 SLM_VECTOR_CLONES void widen(const uint8_t* __restrict codes, float absmax, const float* __restrict map, int64_t count,
                              float* __restrict values) {
@@ -30,24 +29,52 @@ SLM_VECTOR_CLONES void update(float* __restrict parameters, const float* __restr
   }
 }
 
-float largest(const float* values, int64_t count) {
+// Where it is too small for 1 / absmax to be finite, the block counts as 0.
+float largest_of(const float* values, int64_t count) {
   float most = 0;
   for (int64_t i = 0; i < count; ++i) most = std::max(most, std::fabs(values[i]));
   return most < FLT_MIN ? 0 : most;
 }
 
+// Up or down by chance (`random`: 16 bits each), so that a small change of an average counts in the mean; what is not 0
+// gets at least the code `least`.
 SLM_VECTOR_CLONES void narrow(const float* __restrict values, float inverse, const float* __restrict map,
                               const uint32_t* __restrict random, int32_t least, int64_t count,
                               uint8_t* __restrict codes) {
   for (int64_t i = 0; i < count; ++i) {
     const float x = values[i] * inverse;
-    int32_t code = 0;
+    int32_t code = 0;  // of the largest number that is not above x
     for (int32_t half = 128; half > 0; half /= 2) code += x >= map[code + half] ? half : 0;
     const int32_t next = std::min(code + 1, 255);
     code += x - map[code] > moment_share(random[i]) * (map[next] - map[code]) ? 1 : 0;
     code = std::min(code, 255);
     codes[i] = static_cast<uint8_t>(x != 0 ? std::max(code, least) : code);
   }
+}
+
+float narrow_block(const Block& values, const DynamicMap& map, const std::array<uint32_t, kMomentBlock>& random,
+                   int32_t least, int64_t count, uint8_t* codes) {
+  const float absmax = largest_of(values.data(), count);
+  narrow(values.data(), absmax > 0 ? 1 / absmax : 0, map.data(), random.data(), least, count, codes);
+  return absmax;
+}
+
+void update_block(const AdamWInt8Elements& e, uint32_t first, int64_t count, const AdamWScalars& scalars) {
+  Block mean, square;
+  widen(e.exp_avg, *e.exp_avg_absmax, kSignedMap.data(), count, mean.data());
+  widen(e.exp_avg_sq, *e.exp_avg_sq_absmax, kUnsignedMap.data(), count, square.data());
+  update(e.parameters, e.gradients, mean.data(), square.data(), count, scalars);
+  std::array<uint32_t, kMomentBlock> low, high;
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t random = adamw_random_bits(scalars.step, first + static_cast<uint32_t>(i));
+    low[i] = random & 0xffff;
+    high[i] = random >> 16;
+  }
+  *e.exp_avg_absmax = narrow_block(mean, kSignedMap, low, 0, count, e.exp_avg);
+  // A second moment of 0 beside a first one that is not would be a step of m / epsilon.
+  *e.exp_avg_sq_absmax = narrow_block(square, kUnsignedMap, high, 1, count, e.exp_avg_sq);
+  if (!e.shadows) return;
+  for (int64_t i = 0; i < count; ++i) store(e.shadows[i], e.parameters[i]);
 }
 
 }  // namespace
@@ -64,25 +91,9 @@ AdamWInt8Elements AdamWInt8Elements::after_blocks(int64_t blocks) const {
 }
 
 void adamw_int8(const AdamWInt8Elements& elements, int64_t first, int64_t count, const AdamWScalars& scalars) {
-  Block mean, square;
-  Words random;
   for (int64_t begin = 0, block = 0; begin < count; begin += kMomentBlock, ++block) {
-    const auto e = elements.after_blocks(block);
-    const int64_t size = std::min(kMomentBlock, count - begin);
-    widen(e.exp_avg, *e.exp_avg_absmax, kSignedMap.data(), size, mean.data());
-    widen(e.exp_avg_sq, *e.exp_avg_sq_absmax, kUnsignedMap.data(), size, square.data());
-    update(e.parameters, e.gradients, mean.data(), square.data(), size, scalars);
-    const auto number = static_cast<uint32_t>(first + begin);
-    for (int64_t i = 0; i < size; ++i) random[i] = adamw_random_bits(scalars.step, number + static_cast<uint32_t>(i));
-    *e.exp_avg_absmax = largest(mean.data(), size);
-    *e.exp_avg_sq_absmax = largest(square.data(), size);
-    narrow(mean.data(), *e.exp_avg_absmax > 0 ? 1 / *e.exp_avg_absmax : 0, kSignedMap.data(), random.data(), 0, size,
-           e.exp_avg);
-    for (int64_t i = 0; i < size; ++i) random[i] >>= 16;
-    narrow(square.data(), *e.exp_avg_sq_absmax > 0 ? 1 / *e.exp_avg_sq_absmax : 0, kUnsignedMap.data(), random.data(),
-           1, size, e.exp_avg_sq);
-    if (!e.shadows) continue;
-    for (int64_t i = 0; i < size; ++i) store(e.shadows[i], e.parameters[i]);
+    update_block(elements.after_blocks(block), static_cast<uint32_t>(first + begin),
+                 std::min(kMomentBlock, count - begin), scalars);
   }
 }
 
