@@ -167,7 +167,8 @@ void TrainingLoop::save_float_parent() {
     transaction.commit({.kind = "float parent", .step = progress_.step, .run_id = progress_.run_id, .parent = {}});
     log_info("step {}: saved {}", progress_.step, folder.string());
   } catch (const Error& error) {
-    outcome_.save_failed = true;  // the run goes on; its result will have no parent to be compared with
+    if (setup_.qat->distills()) throw;  // no checkpoint after this step could be resumed without it
+    outcome_.save_failed = true;        // the run goes on; its result will have no parent to be compared with
     log_warning("step {}: not saved: {}", progress_.step, error.what());
   }
 }
@@ -333,7 +334,11 @@ std::optional<QuantizationMetadata> TrainingLoop::quantization_metadata() const 
                                                             .scale_policy = config_.quantization.scale_policy,
                                                             .rounding = config_.quantization.rounding});
   }
-  if (!setup_.qat) return setup_.loaded.quantization;  // of what lies below adapters
+  if (!setup_.qat) {
+    auto below_adapters = setup_.loaded.quantization;
+    if (below_adapters) below_adapters->residual_bits = 0;  // its codes stay: the file is not copied
+    return below_adapters;
+  }
   auto metadata = describe_quantization(config_, *setup_.loaded.model);
   metadata.qat = setup_.qat->state();
   return metadata;

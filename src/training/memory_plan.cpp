@@ -59,7 +59,7 @@ MemoryPlan memory_plan(const TransformerConfig& config, const MemorySettings& se
   if (const auto& adapters = settings.adapters) {
     plan.parameters += adapters->parameters * (wide + (narrow == wide ? 0 : narrow));
     plan.gradients = adapters->parameters * wide;
-    plan.moments = 2 * adapters->parameters * static_cast<int64_t>(c10::elementSize(settings.state_dtype));
+    plan.moments = moment_bytes(adapters->parameters, settings.state_dtype);
     plan.activations += tokens * narrow * (settings.gradient_checkpointing ? adapters->kept_by_block : adapters->kept);
     // The value of one layer's codes at a time.
     const int64_t widest = config.d_model * std::max(config.d_ff, config.vocab_size);
