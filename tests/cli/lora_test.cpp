@@ -19,9 +19,10 @@ class Lora : public TrainCommand {
     base_ = run("base").string();
   }
 
-  void quantize_base() {
-    const auto result = run_slm({"quantize", base_, run("q4").string(), "quantization_bits=4",
-                                 "quantization_type=weight_only", "quantization_group_size=8"});
+  void quantize_base(const std::string& residual_bits = "null") {
+    const auto result =
+        run_slm({"quantize", base_, run("q4").string(), "quantization_bits=4", "quantization_type=weight_only",
+                 "quantization_group_size=8", "quantization_residual_bits=" + residual_bits});
     ASSERT_EQ(result.exit_code, 0) << result.error;
     base_ = run("q4").string();
   }
@@ -120,6 +121,15 @@ TEST_F(Lora, MergesIntoAFloatModelThatPredictsTheSame) {
       run_slm({"merge", run().string(), run("none").string(), "--adapter", (checkpoint / "adapter").string()});
   EXPECT_EQ(twice.exit_code, kUsage);
   EXPECT_TRUE(contains(twice.error, "has an adapter of its own")) << twice.error;
+}
+
+TEST_F(Lora, AResidualThatTheModelBelowKeepsIsLeftOut) {
+  quantize_base("4");
+  ASSERT_EQ(train_adapters().exit_code, 0);
+  const auto checkpoint = run() / "checkpoints/latest";
+  EXPECT_FALSE(fs::exists(checkpoint / "residual.safetensors"));
+  EXPECT_EQ(done({"verify", checkpoint.string()}).exit_code, 0);
+  EXPECT_LT(loss_of(checkpoint), loss_of(base_));
 }
 
 TEST_F(Lora, OverAQuantizedModelItsCodesStayAndItMergesAndIsQuantizedAgain) {
