@@ -50,6 +50,7 @@ class CountingAllocator final : public c10::Allocator {
     auto& self = instance();
     const std::lock_guard lock(self.mutex_);
     const auto found = self.held_.find(at);
+    if (found == self.held_.end()) return self.inner_->raw_deallocate(at);  // from before there was counting
     self.alive_ -= found->second.second;
     self.held_.erase(found);
   }
