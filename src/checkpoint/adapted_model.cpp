@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "core/error.h"
 
@@ -14,6 +15,11 @@ namespace fs = std::filesystem;
 LoadedModel read_with_adapter(const fs::path& folder, const fs::path& adapter, const ArenaSettings& settings) {
   if (has_adapter(folder)) {
     fail(ExitCode::kUsage, "--adapter: {} has an adapter of its own; merge it first, with slm merge", folder.string());
+  }
+  // Under it the layers compute with quantized weights, and merging would add to the masters.
+  if (is_qat_folder(folder)) {
+    fail(ExitCode::kUsage, "--adapter: {} is being trained for quantization; quantize it first, with slm quantize",
+         folder.string());
   }
   auto loaded = read_base_folder(folder, settings);
   put_adapter_over(loaded, adapter, settings);

@@ -15,7 +15,7 @@ LoadedModel read_base_folder(const std::filesystem::path& folder, const ArenaSet
 void put_adapter_over(LoadedModel& loaded, const std::filesystem::path& adapter, const ArenaSettings& settings);
 
 /// The model of a folder under the adapter of another one (peft's or slm's). Errors as of read_model_folder and
-/// read_adapter; (kUsage) where the folder has an adapter of its own.
+/// read_adapter; (kUsage) where the folder has an adapter of its own, or is being trained for quantization.
 LoadedModel read_with_adapter(const std::filesystem::path& folder, const std::filesystem::path& adapter,
                               const ArenaSettings& settings = {});
 

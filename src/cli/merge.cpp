@@ -65,6 +65,7 @@ void run_merge(const MergeArguments& arguments) {
   const auto checkpoint = find_checkpoint(arguments.checkpoint);
   const auto adapter = adapter_of(arguments, checkpoint);
   verify_or_warn(checkpoint);
+  if (!arguments.data.empty()) need_tokenizer(checkpoint);
   SaveTransaction out(arguments.out);
   const auto adapted = read_adapted(arguments, checkpoint);
   const auto merged = read_merged(checkpoint, adapter);
