@@ -38,8 +38,8 @@ std::vector<Contradiction> find_schedule_errors(const TrainingConfig& config, in
                                  schedule.freeze, schedule.observe, schedule.start, kObservedBefore)});
   }
   if (q.qat_distill_weight > 0 && schedule.start == 0 && !config.init_from) {
-    found.push_back({{"qat_distill_weight", "qat_start_step", "init_from"},
-                     "the parent would be the model at step 0, which is random; start later, or give init_from"});
+    found.emplace_back(std::vector<std::string>{"qat_distill_weight", "qat_start_step", "init_from"},
+                       "the parent would be the model at step 0, which is random; start later, or give init_from");
   }
   return found;
 }
