@@ -45,16 +45,15 @@ def check_trained_by_slm(checks, slm, run_slm, name, checkpoint, targets, in_cla
     base = load(checkpoint)
     ids = token_ids(base)
     plain = logits(base, ids)
+    suffixes = tuple(in_class.get(target, target.removeprefix("*")) for target in targets)
+    expected = ["base_model.model." + path for path, _ in base.named_modules() if path.endswith(suffixes)]
     model = peft.PeftModel.from_pretrained(base, checkpoint / "adapter").eval()
     ours = our_logits(run_slm, slm, checkpoint, ids, scratch)
     checks.close(f"{name}: logits of peft", ours, logits(model, ids))
     change = (ours - plain).abs().max().item()
     checks.line(change > 1e-3, f"{name}: the adapter changes them", f"by up to {change:.3f}")
-    suffixes = tuple(in_class.get(target, target.removeprefix("*")) for target in targets)
-    linear = [path for path, module in base.named_modules() if path.endswith(suffixes) and hasattr(module, "base_layer")]
     adapted = [path for path, module in model.named_modules() if hasattr(module, "lora_A") and len(module.lora_A) > 0]
-    checks.equal(f"{name}: {len(adapted)} adapted modules", sorted(adapted),
-                 sorted("base_model.model." + path for path in linear))
+    checks.equal(f"{name}: {len(adapted)} adapted modules", sorted(adapted), sorted(expected))
     merged = scratch / (name.replace(" ", "_") + "_merged")
     run_slm(slm, "merge", checkpoint, merged)
     checks.close(f"{name}: logits of the merged folder in transformers", logits(load(merged), ids), ours)

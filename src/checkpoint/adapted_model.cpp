@@ -3,14 +3,22 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
-#include <map>
-
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_folder.h"
 #include "core/error.h"
+#include "core/log.h"
+#include "model/adapters.h"
 
 namespace slm {
 namespace fs = std::filesystem;
+
+void put_adapter_over(LoadedModel& loaded, const std::filesystem::path& adapter, const ArenaSettings& settings) {
+  const auto adapters = attach_adapters(*loaded.model, read_adapter(adapter, loaded.model->config()),
+                                        {.dtype = settings.dtype, .device = settings.device});
+  const auto& shapes = adapters.shapes();
+  log_info("{}: adapters of rank {} over {} linear layers; the model is read under them", adapter.string(),
+           shapes[0].rank, shapes.size());
+}
 
 LoadedModel read_with_adapter(const fs::path& folder, const fs::path& adapter, const ArenaSettings& settings) {
   if (has_adapter(folder)) {
@@ -34,8 +42,7 @@ void load_merged(const fs::path& folder, const fs::path& adapter, const Transfor
   } else {
     load_parameters(folder, config, arena);
   }
-  std::map<std::string, at::Tensor> values;
-  for (const auto& [name, value] : arena.values()) values[name] = value;
+  auto values = arena.by_name();
   for (const auto& weights : read_adapter(adapter, config)) values.at(weights.layer + ".weight") += weights.change();
   arena.update_shadows();
 }

@@ -8,9 +8,6 @@
 
 namespace slm {
 
-/// As read_model_folder, but without the adapters that the folder has.
-LoadedModel read_base_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
-
 /// Puts the adapter of `adapter` (a folder as of peft) over a model that was read with `settings`, and logs it.
 void put_adapter_over(LoadedModel& loaded, const std::filesystem::path& adapter, const ArenaSettings& settings);
 

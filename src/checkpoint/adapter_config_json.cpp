@@ -107,8 +107,15 @@ ReadAdapterConfig read_adapter_config(const nlohmann::json& json, const std::str
   refuse_variants(json, origin);
   refuse_changed_base(json, origin);
   const double rank = number(json, "r", origin), alpha = number(json, "lora_alpha", origin);
-  if (rank != std::floor(rank)) fail(ExitCode::kData, "{}: r: found {}, expected a whole number", origin, rank);
-  const bool is_rank_stabilized = json.value("use_rslora", nlohmann::json(false)) == true;
+  constexpr double kMostRank = 1 << 20;  // far above any layer's width
+  if (rank != std::floor(rank) || rank > kMostRank) {
+    fail(ExitCode::kData, "{}: r: found {}, expected a whole number up to {}", origin, rank, kMostRank);
+  }
+  const auto stabilized = json.value("use_rslora", nlohmann::json(false));
+  if (!stabilized.is_boolean() && !stabilized.is_null()) {
+    fail(ExitCode::kData, "{}: use_rslora: found {}, expected true or false", origin, stabilized.dump());
+  }
+  const bool is_rank_stabilized = stabilized == true;
   return {.rank = static_cast<int64_t>(rank), .scale = alpha / (is_rank_stabilized ? std::sqrt(rank) : rank)};
 }
 

@@ -135,7 +135,7 @@ void write_adapter(const fs::path& folder, const TransformerConfig& config, cons
     is_conv1d = module.transposed;
   }
   SLM_CHECK(paths.size() == weights.size());
-  fs::create_directory(folder);
+  make_folder(folder);
   write_text(folder / kAdapterConfigFile, write_adapter_config(info, paths, is_conv1d).dump(2) + "\n");
   save_tensors(folder / kAdapterTensorsFile, tensors);
 }

@@ -4,7 +4,7 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
-#include <unordered_map>
+#include <map>
 
 #include "checkpoint/adapted_model.h"
 #include "checkpoint/folder_files.h"
@@ -15,21 +15,13 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/json.h"
-#include "core/log.h"
-#include "model/adapters.h"
 #include "model/hugging_face/config_json.h"
 #include "model/hugging_face/tensor_layout.h"
 
 namespace slm {
 namespace {
 
-using Parameters = std::unordered_map<std::string, at::Tensor>;
-
-Parameters parameters_by_name(const ParameterArena& arena) {
-  Parameters parameters;
-  for (const auto& [name, value] : arena.values()) parameters.emplace(name, value);
-  return parameters;
-}
+using Parameters = std::map<std::string, at::Tensor>;
 
 // Zeros of a bias that the class has and the model has not: as long as its weight has outputs.
 at::Tensor zero_bias(const FileTensor& layout, const Parameters& parameters) {
@@ -64,7 +56,7 @@ void write_model_folder(const std::filesystem::path& folder, const TransformerCo
                         const ParameterArena& arena, const Tokenizer* tokenizer) {
   write_description(folder, write_config_json(config), config, tokenizer);
   const c10::NoGradGuard no_grad;
-  const auto parameters = parameters_by_name(arena);
+  const auto parameters = arena.by_name();
   StateDict tensors;
   for (const auto& layout : file_layout(config)) tensors.push_back({layout.name, to_file(layout, parameters)});
   save_tensors(folder / "model.safetensors", tensors);
@@ -98,14 +90,6 @@ LoadedModel read_base_folder(const std::filesystem::path& folder, const ArenaSet
   }
   if (std::filesystem::exists(folder / "tokenizer.json")) loaded.tokenizer = load_tokenizer(folder / "tokenizer.json");
   return loaded;
-}
-
-void put_adapter_over(LoadedModel& loaded, const std::filesystem::path& adapter, const ArenaSettings& settings) {
-  const auto adapters = attach_adapters(*loaded.model, read_adapter(adapter, loaded.model->config()),
-                                        {.dtype = settings.dtype, .device = settings.device});
-  const auto& shapes = adapters.shapes();
-  log_info("{}: adapters of rank {} over {} linear layers; the model is read under them", adapter.string(),
-           shapes[0].rank, shapes.size());
 }
 
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings) {

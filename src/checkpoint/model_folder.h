@@ -42,6 +42,9 @@ TransformerConfig read_model_config(const std::filesystem::path& folder);
 /// the tensor that is missing, unknown, or whose shape contradicts config.json.
 LoadedModel read_model_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
 
+/// As read_model_folder, but without the adapters that the folder has.
+LoadedModel read_base_folder(const std::filesystem::path& folder, const ArenaSettings& settings = {});
+
 /// Fills the parameters of a model of shape `config` from the folder's safetensors files, one or several; same errors,
 /// and one for a quantized folder.
 /// The last `new_tokens` of the vocabulary are not in the files: their rows of embedding and head become the mean of

@@ -26,8 +26,10 @@ int64_t missing_rows(const FileTensor& layout, int64_t new_tokens) {
 
 ParameterLoader::ParameterLoader(const std::filesystem::path& folder, const TransformerConfig& config,
                                  const ParameterArena& arena, int64_t new_tokens)
-    : files_(float_folder(folder)), layout_(file_layout(config)), new_tokens_(new_tokens) {
-  for (const auto& [name, value] : arena.values()) parameters_.emplace(name, value);
+    : files_(float_folder(folder)),
+      layout_(file_layout(config)),
+      new_tokens_(new_tokens),
+      parameters_(arena.by_name()) {
   check_names(config);
 }
 

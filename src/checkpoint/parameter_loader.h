@@ -2,8 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "checkpoint/parameter_files.h"
@@ -35,8 +35,8 @@ class ParameterLoader {
 
   ParameterFiles files_;
   std::vector<FileTensor> layout_;
-  std::unordered_map<std::string, at::Tensor> parameters_;  // by canonical name
   int64_t new_tokens_;
+  std::map<std::string, at::Tensor> parameters_;  // by canonical name
 };
 
 }  // namespace slm

@@ -10,7 +10,6 @@
 #include "checkpoint/folder_files.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_layer.h"
-#include "checkpoint/residual_file.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -219,7 +218,6 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   load_float_tensors(files, *loaded.arena, replacer.tensors());
   check_coverage(path.string(), *loaded.quantization, *loaded.arena);
   check_quantization_config(folder, loaded.model->config(), *loaded.quantization);
-  if (loaded.quantization->residual_bits > 0) ResidualFile(folder, *loaded.quantization);  // its header; values at use
   log_info("{}: {}", folder.string(), summarize_execution(*loaded.model));
   return loaded;
 }
@@ -227,8 +225,7 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
 void load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena) {
   const c10::NoGradGuard no_grad;
   const auto loaded = read_quantized_folder(folder, {});
-  std::map<std::string, at::Tensor> values;
-  for (const auto& [name, value] : loaded.arena->values()) values[name] = value;
+  auto values = loaded.arena->by_name();
   loaded.model->visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
     if (const auto packed = packed_form(layer)) values[name + ".weight"] = dequantize(packed->weight());
   });

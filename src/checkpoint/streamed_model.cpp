@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/block_index.h"
 #include "core/process_memory.h"
 
 namespace slm {
@@ -10,10 +11,7 @@ namespace {
 constexpr std::string_view kWeight = ".weight";
 
 // Which part of a model of `blocks` blocks a linear layer belongs to: a block, or the head behind the last.
-int64_t part_of(const std::string& layer, int64_t blocks) {
-  constexpr std::string_view kPrefix = "model.layers.";
-  return layer.starts_with(kPrefix) ? std::stoll(layer.substr(kPrefix.size())) : blocks;
-}
+int64_t part_of(const std::string& layer, int64_t blocks) { return block_index(layer).value_or(blocks); }
 
 }  // namespace
 

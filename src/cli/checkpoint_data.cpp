@@ -62,7 +62,10 @@ TrainingConfig checkpoint_config(const std::filesystem::path& checkpoint, const 
   config.model = model_config(read_model_config(checkpoint));
   if (!file.empty()) config.data = text_data(file, checkpoint);
   const auto tokenizer = checkpoint / "tokenizer.json";
-  if (std::filesystem::exists(tokenizer)) config.data.tokenizer = tokenizer.string();
+  if (std::filesystem::exists(tokenizer)) {
+    config.data.tokenizer = tokenizer.string();
+    config.data.vocab_size.reset();  // only of one that is still to be trained
+  }
   resolve_defaults(config);
   return config;
 }
@@ -88,7 +91,7 @@ void need_validation(const PreparedData& data) {
 
 ScratchFolder::ScratchFolder(const std::string& name)
     : path_(std::filesystem::temp_directory_path() / fmt::format("{}-{}", name, getpid())) {
-  std::filesystem::create_directories(path_);
+  make_folder(path_);
 }
 
 ScratchFolder::~ScratchFolder() {

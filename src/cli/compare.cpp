@@ -63,12 +63,14 @@ Side load_side(const std::string& path, const ArenaSettings& arena) {
   verify_or_warn(side.folder);
   need_tokenizer(side.folder);
   side.loaded = read_model_folder(side.folder, arena);
-  for (const auto& entry : fs::recursive_directory_iterator(side.folder)) {
+  for (const auto& entry : fs::directory_iterator(side.folder)) {
     const auto name = entry.path().filename().string();
-    const bool is_model = name.starts_with("model") && name.ends_with(".safetensors");
-    if (is_model || name == kAdapterTensorsFile) {
+    if (name.starts_with("model") && name.ends_with(".safetensors")) {
       side.bytes += static_cast<int64_t>(entry.file_size());
     }
+  }
+  if (has_adapter(side.folder)) {
+    side.bytes += static_cast<int64_t>(fs::file_size(side.folder / kAdapterFolder / kAdapterTensorsFile));
   }
   return side;
 }

@@ -82,6 +82,13 @@ LayerWeights dense_weights(Transformer& model) {
   return weights;
 }
 
+LayerWeights float_weights(const LoadedModel& loaded) {
+  auto weights = dense_weights(*loaded.model);
+  if (!loaded.fake_quantization) return weights;
+  for (const auto& weight : loaded.fake_quantization->weights()) weights[weight.forms().layer] = weight.forms().master;
+  return weights;
+}
+
 Inspection inspect_float(Transformer& model, const LayerFilter& wanted) {
   auto inspection = common(model);
   const auto weights = dense_weights(model);
@@ -123,8 +130,7 @@ Inspection inspect_in_training(const LoadedModel& loaded, const std::filesystem:
                                const LayerFilter& wanted) {
   auto metadata = read_qat_metadata(folder);
   const auto start = metadata.qat.at("start_step").get<int64_t>(), done = metadata.qat.at("steps_done").get<int64_t>();
-  LayerWeights masters;
-  for (const auto& weight : loaded.fake_quantization->weights()) masters[weight.forms().layer] = weight.forms().master;
+  const auto masters = float_weights(loaded);
   metadata.layers = loaded.fake_quantization->convert(*loaded.model);
   auto inspection = inspect_quantized(*loaded.model, metadata, masters, wanted);
   inspection.kind = InspectionKind::kInTraining;

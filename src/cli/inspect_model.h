@@ -36,6 +36,9 @@ Inspection inspect_quantized(Transformer& model, const QuantizationMetadata& met
 /// The weights of a float model's layers.
 LayerWeights dense_weights(Transformer& model);
 
+/// The same of a loaded model; where it is being trained for quantization, the masters.
+LayerWeights float_weights(const LoadedModel& loaded);
+
 /// A model of quantization-aware training that has begun, from `folder`: its masters and the codes that they would
 /// become now, which take their place. Error (kData) where a static range was not observed yet.
 Inspection inspect_in_training(const LoadedModel& loaded, const std::filesystem::path& folder,

@@ -115,6 +115,18 @@ Inspection inspect_as_if(Subject& subject, const InspectArguments& arguments) {
   return inspection;
 }
 
+// Adapters have no layers of their own to look at: of a float model the sum is shown, of a quantized one its codes.
+LoadedModel read_inspected(const fs::path& path) {
+  if (!has_adapter(path)) return read_model_folder(path);
+  if (is_quantized_folder(path)) {
+    log_info("{}: the quantized model below the adapters is shown; slm merge makes one float model of both",
+             path.string());
+    return read_base_folder(path);
+  }
+  log_info("{}: the layers are shown with their adapters added", path.string());
+  return read_merged(path, path / kAdapterFolder);
+}
+
 // Error (kData) where the parent has another shape; a warning where it is not the one that the metadata names.
 void check_parent(const fs::path& path, const LoadedModel& parent, const LoadedModel& loaded) {
   if (parent.quantization) fail(ExitCode::kData, "--parent: {}: is quantized itself", path.string());
@@ -146,27 +158,15 @@ Inspection inspect_checkpoint(Subject& subject, const InspectArguments& argument
   if (arguments.parent.empty()) return inspect_quantized(model, metadata, {}, wanted);
   const auto path = find_checkpoint(arguments.parent);
   verify_or_warn(path);
-  const auto parent = read_model_folder(path);
+  const auto parent = read_inspected(path);
   check_parent(path, parent, subject.loaded);
-  auto inspection = inspect_quantized(model, metadata, dense_weights(*parent.model), wanted);
+  auto inspection = inspect_quantized(model, metadata, float_weights(parent), wanted);
   if (!arguments.data.empty()) {
     subject.text = std::make_unique<CheckpointText>(subject.path, subject.loaded, arguments.data);
     measure(*subject.text, arguments.batches.value_or(kUsualBatches), *parent.model, model, metadata.smooth == 0,
             inspection);
   }
   return inspection;
-}
-
-// Adapters have no layers of their own to look at: of a float model the sum is shown, of a quantized one its codes.
-LoadedModel read_inspected(const fs::path& path) {
-  if (!has_adapter(path)) return read_model_folder(path);
-  if (is_quantized_folder(path)) {
-    log_info("{}: the quantized model below the adapters is shown; slm merge makes one float model of both",
-             path.string());
-    return read_base_folder(path);
-  }
-  log_info("{}: the layers are shown with their adapters added", path.string());
-  return read_merged(path, path / kAdapterFolder);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "checkpoint/adapter_config_json.h"
+#include "checkpoint/residual_file.h"
 #include "cli/commands.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -59,7 +60,10 @@ std::vector<std::string> unreadable_files(const fs::path& folder, const Manifest
     try {
       const auto path = folder / name;
       if (name.ends_with(".safetensors")) SafetensorsFile{path};
-      if (name == kQuantizationMetadataFile) parse_metadata(read_file(path), path.string());
+      if (name == kQuantizationMetadataFile) {
+        const auto metadata = parse_metadata(read_file(path), path.string());
+        if (metadata.residual_bits > 0) ResidualFile(folder, metadata);  // its header
+      }
       if (path.filename() == kAdapterConfigFile) {
         read_adapter_config(parse_json(read_file(path), path.string()), path.string());
       }

@@ -57,9 +57,9 @@ struct DataConfig {
             "evaluated. Of several documents whole ones are kept, where that comes near the share. Only where "
             "validation is empty. A built-in corpus has validation text of its own.");
     v.field("tokenizer", tokenizer, NonEmpty{}, kFixed,
-            "char (one token a character of the training and validation text; with init_from the tokenizer found "
-            "there), bpe (a byte-level BPE trained on the training text, of vocab_size tokens), or the path of a "
-            "tokenizer.json.");
+            "char (one token a character of the training and validation text), bpe (a byte-level BPE trained on the "
+            "training text, of vocab_size tokens), or the path of a tokenizer.json. With init_from the first two mean "
+            "the tokenizer found there.");
     v.field("vocab_size", vocab_size, AtLeast{257}, kFixed,
             "Tokens of the tokenizer that is trained, with tokenizer bpe: the end of text, 256 bytes, and merges.");
     v.field("isolate_documents", isolate_documents, Any{}, kFixed,

@@ -161,6 +161,18 @@ void FileWriter::close() {
   if (error != 0) fail(ExitCode::kFailed, "{}: cannot be written to the disk: {}", path_.string(), reason(error));
 }
 
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail(ExitCode::kFailed, "{}: cannot be created: {}", path.string(), error.message());
+}
+
+void copy_file_to(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  std::filesystem::copy_file(from, to, error);
+  if (error) fail(ExitCode::kFailed, "{}: cannot be copied to {}: {}", from.string(), to.string(), error.message());
+}
+
 void sync_file(const std::filesystem::path& path) {
   const Descriptor descriptor(open_for_reading(path));
   if (::fsync(descriptor.value()) != 0) {

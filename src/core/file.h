@@ -68,6 +68,12 @@ class FileWriter {
   int descriptor_ = -1;
 };
 
+/// Makes a folder and the ones above it where they are missing. Error (kFailed) with the system's reason.
+void make_folder(const std::filesystem::path& path);
+
+/// Copies a file to a name that is free. Error (kFailed) with the system's reason.
+void copy_file_to(const std::filesystem::path& from, const std::filesystem::path& to);
+
 /// fsync of a file that somebody else wrote.
 void sync_file(const std::filesystem::path& path);
 

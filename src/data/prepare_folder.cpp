@@ -19,12 +19,6 @@ bool file_exists(const fs::path& path) {
   return fs::exists(path, error);
 }
 
-void make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) fail(ExitCode::kFailed, "{}: cannot be created: {}", path.string(), error.message());
-}
-
 void remove_path(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);

@@ -8,7 +8,7 @@
 #include <chrono>
 
 #include "core/crc32c.h"
-#include "core/error.h"
+#include "core/file.h"
 
 namespace slm {
 namespace fs = std::filesystem;
@@ -92,9 +92,7 @@ int64_t seconds_of(const fs::path& file) {
 
 // Named after the clock, as everybody's event files are, and behind every other one of the folder.
 fs::path next_file(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail(ExitCode::kFailed, "{}: cannot be created: {}", folder.string(), error.message());
+  make_folder(folder);
   auto seconds = static_cast<int64_t>(now());
   for (const auto& entry : fs::directory_iterator(folder)) seconds = std::max(seconds, seconds_of(entry.path()) + 1);
   return folder / fmt::format("{}{:010}.slm", kFilePrefix, seconds);

@@ -23,13 +23,11 @@ namespace {
 
 constexpr int64_t kGrain = 1 << 6;  // blocks worth a thread of their own
 
-int64_t blocks_of(int64_t size) { return (size + kMomentBlock - 1) / kMomentBlock; }
-
 void check(const AdamWInt8Buffers& b, int64_t first) {
   const int64_t size = b.parameters.numel();
   SLM_CHECK(first % kMomentBlock == 0 && b.gradients.numel() == size);
   SLM_CHECK(b.exp_avg.numel() == size && b.exp_avg_sq.numel() == size);
-  SLM_CHECK(b.exp_avg_absmax.numel() == blocks_of(size) && b.exp_avg_sq_absmax.numel() == blocks_of(size));
+  SLM_CHECK(b.exp_avg_absmax.numel() == moment_blocks(size) && b.exp_avg_sq_absmax.numel() == moment_blocks(size));
   SLM_CHECK(!b.shadows.defined() || b.shadows.numel() == size);
 }
 
@@ -47,7 +45,7 @@ void adamw_int8(const AdamWInt8Buffers& buffers, int64_t first, const AdamWStep&
                                    elements<float>(buffers.exp_avg_absmax),
                                    elements<float>(buffers.exp_avg_sq_absmax),
                                    buffers.shadows.defined() ? elements<cpu::Bfloat16>(buffers.shadows) : nullptr};
-  at::parallel_for(0, blocks_of(size), kGrain, [&](int64_t from, int64_t to) {
+  at::parallel_for(0, moment_blocks(size), kGrain, [&](int64_t from, int64_t to) {
     const int64_t begin = from * kMomentBlock, end = std::min(to * kMomentBlock, size);
     cpu::adamw_int8(all.after_blocks(from), first + begin, end - begin, scalars);
   });
@@ -69,7 +67,7 @@ struct Narrowed {
 };
 
 Narrowed narrow(const at::Tensor& values, const at::Tensor& map, const at::Tensor& shares, int64_t least) {
-  const int64_t size = values.numel(), blocks = blocks_of(size);
+  const int64_t size = values.numel(), blocks = moment_blocks(size);
   const auto padded = at::constant_pad_nd(values, {0, blocks * kMomentBlock - size}, 0).view({blocks, kMomentBlock});
   auto absmax = at::amax(at::abs(padded), 1);
   absmax = at::where(absmax < FLT_MIN, at::zeros_like(absmax), absmax);

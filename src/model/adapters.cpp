@@ -82,8 +82,7 @@ void Adapters::initialize(uint64_t seed) const {
 }
 
 std::vector<AdapterWeights> Adapters::weights() const {
-  std::map<std::string, at::Tensor> values;
-  for (const auto& [name, value] : arena_->values()) values[name] = value;
+  const auto values = arena_->by_name();
   std::vector<AdapterWeights> weights;
   for (const auto& [layer, rank, scale] : shapes_) {
     weights.push_back({layer, scale, values.at(name_of_a(layer)), values.at(name_of_b(layer))});

@@ -5,21 +5,17 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <string_view>
+
+#include "core/block_index.h"
 
 namespace slm {
-namespace {
-
-constexpr std::string_view kBlocks = "model.layers.";
-
-}  // namespace
 
 ParameterArena::ParameterArena(torch::nn::Module& model, const ArenaSettings& settings) {
   const c10::NoGradGuard no_grad;
   for (const auto& parameter : model.named_parameters()) {
     const auto& name = parameter.key();
     const bool decay = parameter.value().dim() >= 2, trainable = !settings.frozen.contains(name);
-    const bool apart = settings.hidden_matrices_apart && trainable && decay && name.starts_with(kBlocks);
+    const bool apart = settings.hidden_matrices_apart && trainable && decay && block_index(name).has_value();
     entries_.push_back({name, parameter.value(), 0, decay, trainable, apart});
   }
   std::stable_partition(entries_.begin(), entries_.end(), [](const ArenaEntry& entry) { return entry.decay; });
@@ -74,6 +70,12 @@ std::vector<NamedTensor> ParameterArena::values() const {
     values.push_back({entry.name, parameters_.defined() ? view(parameters_, entry) : entry.tensor.detach()});
   }
   return values;
+}
+
+std::map<std::string, at::Tensor> ParameterArena::by_name() const {
+  std::map<std::string, at::Tensor> by_name;
+  for (const auto& [name, value] : values()) by_name[name] = value;
+  return by_name;
 }
 
 void ParameterArena::update_shadows() const {

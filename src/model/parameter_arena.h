@@ -10,6 +10,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -62,6 +63,7 @@ class ParameterArena {
   /// Every parameter in its exact form, by canonical name: the master, or without masters the tensor itself. After
   /// writing into one, call update_shadows.
   std::vector<NamedTensor> values() const;
+  std::map<std::string, at::Tensor> by_name() const;
   void update_shadows() const;
 
   /// The part of a flat buffer laid out as the arena's that belongs to `entry`, in the parameter's shape.

@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 
+#include "core/block_index.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "quantization/clip_search.h"
@@ -99,9 +100,7 @@ class LayerQuantizer {
 
   // Which part of the model gives the group's input: a block, or n_layers for the head.
   int64_t block_of(const InputGroup& group) const {
-    constexpr std::string_view kPrefix = "model.layers.";
-    if (!group.input.starts_with(kPrefix)) return model_.config().n_layers;
-    return std::stoll(group.input.substr(kPrefix.size()));
+    return block_index(group.input).value_or(model_.config().n_layers);
   }
 
   // The streams go through all blocks before that one, which are quantized by now.

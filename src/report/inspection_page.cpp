@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/block_index.h"
 #include "core/numbers.h"
 #include "report/chart.h"
 #include "report/elements.h"

@@ -4,13 +4,12 @@
 #include <charconv>
 
 #include "config/suggest.h"
+#include "core/block_index.h"
 #include "core/error.h"
 #include "core/glob.h"
 
 namespace slm {
 namespace {
-
-constexpr std::string_view kBlocks = "model.layers.";
 
 bool ends_at_dot(const std::string& name, const std::string& ending) {
   return name == ending || name.ends_with("." + ending);
@@ -30,15 +29,7 @@ std::vector<std::string> nearest(std::vector<std::string> names, const std::stri
 }  // namespace
 
 std::string short_layer_name(const std::string& name) {
-  return name.starts_with(kBlocks) ? name.substr(kBlocks.size()) : name;
-}
-
-std::optional<int64_t> block_index(const std::string& name) {
-  if (!name.starts_with(kBlocks)) return std::nullopt;
-  int64_t block = 0;
-  const auto* begin = name.data() + kBlocks.size();
-  const bool read = std::from_chars(begin, name.data() + name.size(), block).ec == std::errc();
-  return read ? std::optional(block) : std::nullopt;
+  return name.starts_with(kBlockPrefix) ? name.substr(kBlockPrefix.size()) : name;
 }
 
 std::string layer_kind(const std::string& name) { return name.substr(name.rfind('.') + 1); }

@@ -1,8 +1,6 @@
 // The names of linear layers: shortened for a narrow table, and found by what a person types.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +8,6 @@ namespace slm {
 
 /// "0.self_attn.q_proj" for model.layers.0.self_attn.q_proj; other names as they are. select_layers understands it.
 std::string short_layer_name(const std::string& name);
-
-/// The block that a layer belongs to; nothing for the head.
-std::optional<int64_t> block_index(const std::string& name);
 
 /// "q_proj": what layers of different blocks have in common.
 std::string layer_kind(const std::string& name);

@@ -2,8 +2,6 @@
 
 #include <c10/core/GradMode.h>
 
-#include <map>
-
 #include "core/error.h"
 #include "formats/manifest.h"
 
@@ -12,8 +10,7 @@ namespace slm {
 LoadedModel copy_parent(const TransformerConfig& config, const ParameterArena& arena, const ParentSettings& settings) {
   const c10::NoGradGuard no_grad;
   auto parent = build_model(config, {.dtype = settings.dtype, .device = settings.device});
-  std::map<std::string, at::Tensor> values;
-  for (const auto& [name, value] : arena.values()) values.emplace(name, value);
+  const auto values = arena.by_name();
   for (const auto& [name, value] : parent.arena->values()) value.copy_(values.at(name));
   parent.arena->update_shadows();
   return parent;

@@ -181,7 +181,7 @@ void TrainingLoop::keep_float_parent() {
   const auto manifest = read_manifest(*source);
   SaveTransaction transaction(folder, Existing::kReplace);
   for (const auto& [name, file] : manifest.files) {
-    std::filesystem::copy_file(*source / name, transaction.staging() / name);
+    copy_file_to(*source / name, transaction.staging() / name);
   }
   transaction.commit(manifest.info);
 }
@@ -307,7 +307,7 @@ void TrainingLoop::sample_now() {
   for (size_t i = 0; i < samples.size(); ++i) {
     text += fmt::format("{}{}\n\n", config_.sample_prompts[i], samples[i].text);
   }
-  std::filesystem::create_directories(setup_.folder.samples());
+  make_folder(setup_.folder.samples());
   write_file_atomically(setup_.folder.samples() / fmt::format("step-{:06}.txt", progress_.step), text);
   metrics_.write_sample(progress_.step, text);
   line_.clear();

@@ -8,22 +8,16 @@
 #include "kernels/cpu/dynamic_map.h"
 
 namespace slm {
-namespace {
-
-int64_t blocks_of(int64_t size) { return (size + kMomentBlock - 1) / kMomentBlock; }
-
-}  // namespace
-
 Moments zero_moments(int64_t size, at::ScalarType dtype, at::Device device) {
   const auto options = at::TensorOptions(dtype).device(device);
   if (dtype != at::kByte) return {at::zeros({size}, options), at::zeros({size}, options)};
   const auto floats = options.dtype(at::kFloat);
-  return {at::full({size}, kSignedZero, options), at::zeros({size}, options), at::zeros({blocks_of(size)}, floats),
-          at::zeros({blocks_of(size)}, floats)};
+  return {at::full({size}, kSignedZero, options), at::zeros({size}, options), at::zeros({moment_blocks(size)}, floats),
+          at::zeros({moment_blocks(size)}, floats)};
 }
 
 int64_t moment_bytes(int64_t size, at::ScalarType dtype) {
-  const int64_t of_blocks = dtype == at::kByte ? blocks_of(size) * static_cast<int64_t>(sizeof(float)) : 0;
+  const int64_t of_blocks = dtype == at::kByte ? moment_blocks(size) * static_cast<int64_t>(sizeof(float)) : 0;
   return 2 * (size * static_cast<int64_t>(c10::elementSize(dtype)) + of_blocks);
 }
 
@@ -42,7 +36,9 @@ void adamw(const ParameterPart& part, const Moments& moments, const AdamWStep& s
     return adamw({part.values, part.gradients, of_part(moments.exp_avg), of_part(moments.exp_avg_sq), part.shadows}, 0,
                  count, step);
   }
-  const auto blocks = [&](const at::Tensor& all) { return all.narrow(0, part.first / kMomentBlock, blocks_of(count)); };
+  const auto blocks = [&](const at::Tensor& all) {
+    return all.narrow(0, part.first / kMomentBlock, moment_blocks(count));
+  };
   adamw_int8({part.values, part.gradients, of_part(moments.exp_avg), of_part(moments.exp_avg_sq),
               blocks(moments.exp_avg_absmax), blocks(moments.exp_avg_sq_absmax), part.shadows},
              part.first, step);

@@ -16,6 +16,7 @@
 #include "checkpoint/streamed_model.h"
 #include "config/describe.h"
 #include "core/error.h"
+#include "core/file.h"
 #include "core/log.h"
 #include "core/process_memory.h"
 #include "quantization/plan.h"
@@ -99,7 +100,7 @@ constexpr const char* kMergedFolder = "merged";
 std::filesystem::path float_folder(const QuantizationJob& job) {
   if (!has_adapter(job.checkpoint)) return job.checkpoint;
   const auto folder = job.out.staging() / kMergedFolder;
-  std::filesystem::create_directory(folder);
+  make_folder(folder);
   const auto merged = read_merged(job.checkpoint, job.checkpoint / kAdapterFolder);
   write_model_folder(folder, merged.model->config(), *merged.arena, merged.tokenizer.get());
   return folder;

@@ -59,7 +59,7 @@ std::optional<std::filesystem::path> checkpoint_to_resume(const TrainingConfig& 
 
 void write_run_files(const RunFolder& folder, const std::string& config_text, const TrainingConfig& resolved,
                      at::Device device) {
-  std::filesystem::create_directories(folder.root);
+  make_folder(folder.root);
   write_file_atomically(folder.root / "config.yaml", config_text);
   write_file_atomically(folder.root / "config.resolved.yaml", print_config(resolved));
   write_file_atomically(folder.root / "environment.json", environment(device).dump(2) + "\n");

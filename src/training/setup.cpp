@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/log.h"
+#include "data/data_inputs.h"
 #include "kernels/device.h"
 #include "model/hugging_face/config_json.h"
 #include "model/model_size.h"
@@ -37,12 +38,14 @@ at::Device set_device(TrainingConfig& config) {
   return device;
 }
 
-// The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file. The config
-// itself stays as it is, so that a run that goes on compares equal wherever its first parent lay.
+// The tokenizer of the checkpoint that a run starts from goes on with it, unless the config names a file: one that is
+// made from another text would number other tokens. The config itself stays as it is, so that a run that goes on
+// compares equal wherever its first parent lay.
 DataConfig data_with_tokenizer_of(const std::filesystem::path& folder, DataConfig data) {
-  if (data.tokenizer == DataConfig{}.tokenizer && std::filesystem::exists(folder / "tokenizer.json")) {
-    data.tokenizer = (folder / "tokenizer.json").string();
-  }
+  const bool names_a_file = data.tokenizer != kCharacterTokenizer && data.tokenizer != kTrainedTokenizer;
+  if (names_a_file || !std::filesystem::exists(folder / "tokenizer.json")) return data;
+  data.tokenizer = (folder / "tokenizer.json").string();
+  data.vocab_size.reset();
   return data;
 }
 

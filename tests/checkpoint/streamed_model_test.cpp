@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// The goldens are smaller than a page, so that their weights survive being given back.
+// What shares a page with its neighbours survives being given back, and pages may be taken later; so it is lost here.
 void lose_linear_weights(const StreamedModel& streamed, const std::string& prefix) {
   for (const auto& parameter : streamed.parent().named_parameters()) {
     const bool linear = parameter.key().ends_with("_proj.weight") || parameter.key() == "lm_head.weight";

@@ -153,7 +153,8 @@ TEST_F(Lora, OverAQuantizedModelItsCodesStayAndItMergesAndIsQuantizedAgain) {
   const auto metadata = nlohmann::json::parse(read_file(run("q8") / "quantization_metadata.json"));
   EXPECT_LE(std::abs(metadata["parent"]["validation_loss"].get<double>() - adapted), 1e-5);
   EXPECT_LE(std::abs(loss_of(run("q8")) - metadata["quality"]["validation_loss"].get<double>()), 1e-6);
-  EXPECT_LE(std::abs(loss_of(run("q8")) - adapted), 0.05);
+  done({"quantize", run("merged").string(), run("merged q8").string(), "quantization_type=weight_only"});
+  EXPECT_EQ(read_file(run("q8") / "model.safetensors"), read_file(run("merged q8") / "model.safetensors"));
 }
 
 TEST_F(Lora, AResumedRunEndsWithTheSameBitsAndTheSameRows) {
@@ -219,8 +220,54 @@ TEST_F(Lora, WhatCannotBeIsAnErrorByNameBeforeAnythingStarts) {
 TEST_F(Lora, ARunMayEndInQuantizingWhatItAdapted) {
   const auto result = train_adapters({"quantization_mode=ptq", "quantization_type=dynamic"});
   ASSERT_EQ(result.exit_code, 0) << result.error;
-  EXPECT_LE(std::abs(loss_of(run() / "quantized") - loss_of(run())), 0.1);
+  done({"merge", run().string(), run("merged").string()});
+  done({"quantize", run("merged").string(), run("merged q8").string(), "quantization_type=dynamic"});
+  EXPECT_EQ(read_file(run() / "quantized/model.safetensors"), read_file(run("merged q8") / "model.safetensors"));
   EXPECT_FALSE(fs::exists(run() / "quantized/adapter"));
+  // Beside its parent, whose layers are those under the adapters.
+  const auto quantized = (run() / "quantized").string();
+  const auto layers = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"inspect", quantized, "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return nlohmann::json::parse(done(arguments).out)["layers"];
+  };
+  const auto alone = layers({}), beside = layers({"--parent", run().string()});
+  ASSERT_EQ(beside.size(), 15u);
+  for (size_t i = 0; i < beside.size(); ++i) EXPECT_EQ(beside[i]["sqnr_db"], alone[i]["sqnr_db"]) << i;
+}
+
+TEST_F(Lora, AdaptersGoOverNoModelThatIsInTrainingForQuantization) {
+  ASSERT_EQ(train_adapters().exit_code, 0);
+  const auto adapter = (run() / "checkpoints/latest/adapter").string();
+  ASSERT_EQ(train({to("qat"), "quantization_mode=qat", "qat_start_step=4"}).exit_code, 0);
+  const auto checkpoint = (run("qat") / "checkpoints/latest").string();
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"evaluate", checkpoint}, {"merge", checkpoint, run("out").string()}}) {
+    auto all = arguments;
+    all.insert(all.end(), {"--adapter", adapter});
+    const auto result = run_slm(all);
+    EXPECT_EQ(result.exit_code, kUsage) << arguments[0];
+    EXPECT_TRUE(contains(result.error, "is being trained for quantization; quantize it first")) << result.error;
+  }
+  EXPECT_FALSE(fs::exists(run("out")));
+}
+
+TEST_F(Lora, MergingWithATextNeedsATokenizer) {
+  ASSERT_EQ(train_adapters().exit_code, 0);
+  const auto base = run("without tokenizer");
+  fs::create_directory(base);
+  for (const char* file : {"config.json", "model.safetensors"}) {
+    fs::copy(fs::path(base_) / "checkpoints/latest" / file, base / file);
+  }
+  const std::vector<std::string> merge{"merge", base.string(), run("out").string(), "--adapter",
+                                       (run() / "checkpoints/latest/adapter").string()};
+  auto with_text = merge;
+  with_text.insert(with_text.end(), {"--data", folder_.file("text.txt", "it was the age")});
+  const auto result = run_slm(with_text);
+  EXPECT_EQ(result.exit_code, kData) << result.error;
+  EXPECT_TRUE(contains(result.error, "tokenizer")) << result.error;
+  EXPECT_FALSE(fs::exists(run("out")));
+  done(merge);
 }
 
 }  // namespace

@@ -63,6 +63,39 @@ INSTANTIATE_TEST_SUITE_P(All, QuantizeMethod, testing::Values("rtn", "gptq"),
                          [](const auto& parameter) { return parameter.param; });
 
 // Of a tied head the float weight goes on being the embedding.
+TEST_F(QuantizeCommand, AModelWithATokenizerOfItsOwnIsReadWithItsRunsText) {
+  ASSERT_EQ(train({"data.tokenizer=bpe", "data.vocab_size=300"}).exit_code, 0);
+  const auto result = run_slm({"quantize", run().string(), run("q").string(), "quantization_method=gptq"});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(read_file(run("q") / "tokenizer.json"), read_file(run() / "checkpoints/best/tokenizer.json"));
+  EXPECT_GT(metadata(run("q"))["quality"]["tokens"], 0);
+  const auto ranked = run_slm({"inspect", run().string(), "--sensitivity", "--json"});
+  EXPECT_EQ(ranked.exit_code, 0) << ranked.error;
+}
+
+// slm inspect --as holds the whole model, slm quantize a block of it at a time. The weights are larger than a page, so
+// that what is given back is lost.
+TEST_P(QuantizeMethod, ReadingBlockByBlockFindsTheSameErrors) {
+  ASSERT_EQ(train({"model.d_model=128", "max_steps=3"}).exit_code, 0);
+  const auto result = run_slm({"quantize", run().string(), run("q").string(), "quantization_bits=4",
+                               "quantization_type=weight_only", std::string("quantization_method=") + GetParam()});
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  const auto layers = [](const std::vector<std::string>& arguments) {
+    const auto inspected = run_slm(arguments);
+    EXPECT_EQ(inspected.exit_code, 0) << inspected.error;
+    return nlohmann::json::parse(inspected.out)["layers"];
+  };
+  const auto as = std::string("bits=4,method=") + GetParam();
+  const auto whole = layers({"inspect", run().string(), "--as", as, "--json"});
+  const auto streamed = layers({"inspect", run("q").string(), "--parent", run().string(), "--json"});
+  ASSERT_EQ(whole.size(), 15u);
+  ASSERT_EQ(streamed.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i) {
+    EXPECT_TRUE(whole[i]["sqnr_db"].is_number());
+    EXPECT_EQ(streamed[i]["sqnr_db"], whole[i]["sqnr_db"]) << whole[i]["name"];
+  }
+}
+
 TEST_F(QuantizeCommand, ATiedEmbeddingStaysAsItWasToTheBit) {
   for (const std::string fraction : {"0.1", "0"}) {  // with a comparison at the end, and without
     const auto name = "tied" + fraction;

@@ -145,6 +145,24 @@ TEST_F(TrainCommand, InitFromTakesWeightsShapeAndTokenizerFromTheCheckpoint) {
             read_file(run() / "checkpoints/best/model.safetensors"));
 }
 
+TEST_F(TrainCommand, InitFromKeepsATrainedTokenizerOverAnotherText) {
+  const std::vector<std::string> bpe{"data.tokenizer=bpe", "data.vocab_size=300"};
+  ASSERT_EQ(train(bpe).exit_code, 0);
+  auto more = bpe;
+  const auto other = folder_.file("other.txt", [] {
+    std::string text;
+    for (int i = 0; i < 400; ++i) text += "All happy families are alike.\n";
+    return text;
+  }());
+  more.insert(more.end(), {"init_from=" + run().string(), "data.train=" + other, to("fine")});
+  const auto result = train(more);
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_EQ(read_file(run("fine") / "checkpoints/latest/tokenizer.json"),
+            read_file(run() / "checkpoints/latest/tokenizer.json"));
+  more.emplace_back("resume=auto");
+  EXPECT_EQ(train(more).exit_code, 0);
+}
+
 TEST_F(TrainCommand, TrainsAHuggingFaceFolderAndKeepsItsClassAndSpecialTokens) {
   const auto theirs = fs::path(SLM_SOURCE_DIR) / "tests/golden/models";
   for (const std::string model : {"qwen2_tiny", "llama3_tiny"}) {

@@ -296,6 +296,12 @@ TEST_F(TrainedQuantization, InspectShowsTheMastersBesideTheCodesThatTheyWouldBec
   for (size_t i = 0; i < theirs["layers"].size(); ++i) {
     EXPECT_EQ(json["layers"][i]["sqnr_db"], theirs["layers"][i]["sqnr_db"]) << i;
   }
+  const auto beside =
+      inspect({(run() / "quantized").string(), "--parent", (run() / "checkpoints/best").string(), "--json"});
+  ASSERT_EQ(beside.exit_code, 0) << beside.error;
+  for (size_t i = 0; i < theirs["layers"].size(); ++i) {
+    EXPECT_EQ(nlohmann::json::parse(beside.out)["layers"][i]["sqnr_db"], theirs["layers"][i]["sqnr_db"]) << i;
+  }
   const auto layer = inspect({latest, "--layer", "0.mlp.up_proj"});
   EXPECT_NE(layer.out.find("SQNR"), std::string::npos) << layer.out;
   const auto refused = inspect({latest, "--as", "bits=4"});

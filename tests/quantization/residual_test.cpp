@@ -297,7 +297,11 @@ TEST_F(ResidualFolder, ThatContradictsTheMetadataOrTheCodesIsRefused) {
   residuals_ = whole;
   metadata_ = metadata;
   write();
+}
+
+TEST_F(ResidualFolder, OnlyTrainingTheCodesNeedsIt) {
   fs::remove(folder_ / kResidualFile);
+  EXPECT_EQ(read_model_folder(folder_.path()).quantization->residual_bits, 4);
   EXPECT_TRUE(refusal().starts_with(kResidualFile)) << refusal();
 }
 

@@ -6,6 +6,7 @@
 #include <regex>
 #include <sstream>
 
+#include "core/block_index.h"
 #include "core/error_of.h"
 #include "report/inspection_example.h"
 #include "report/inspection_json.h"

@@ -9,6 +9,7 @@ namespace slm {
 
 /// Neighbours of a parameter that share a largest magnitude, from its first element on; the last block may be short.
 inline constexpr int64_t kMomentBlock = 256;
+inline int64_t moment_blocks(int64_t size) { return (size + kMomentBlock - 1) / kMomentBlock; }
 
 /// From 16 random bits: the share of the gap between two codes above which a value goes up.
 inline float moment_share(uint32_t random) {
