@@ -9,18 +9,20 @@ namespace slm {
 namespace {
 
 constexpr size_t kIdleBytes = size_t{4} << 20;  // that the cache of freed tensors may keep
+// Of a smaller model the activations are what counts. To get pages for each of them anew takes a third of the time.
+constexpr int64_t kLargeModel = int64_t{64} << 20;
 
 }  // namespace
 
 QuantizationMemory::QuantizationMemory() {
   limit_block_cache(kIdleBytes);
-  return_freed_memory();
   forget_peak();
   before_ = resident_bytes();
 }
 
 void QuantizationMemory::set_model(const ParameterArena& arena) {
   model_ = arena.size() * static_cast<int64_t>(sizeof(float));
+  if (model_ >= kLargeModel) return_freed_memory();
 }
 
 std::string QuantizationMemory::describe() const {

@@ -8,8 +8,8 @@
 
 namespace slm {
 
-/// One as long as a model is being quantized. From its beginning on the process keeps little of what is freed, and its
-/// peak is counted anew.
+/// One as long as a model is being quantized. From its beginning on the process's peak is counted anew, and it keeps
+/// few freed tensors; of a large model it keeps little of what is freed.
 class QuantizationMemory {
  public:
   QuantizationMemory();
