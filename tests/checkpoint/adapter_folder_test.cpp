@@ -101,7 +101,9 @@ TEST_F(AdapterFolder, RefusesByNameWhatComputesSomethingElse) {
   EXPECT_EQ(error_of_config("init_lora_weights", "pissa"),
             "init_lora_weights: found \"pissa\", which changes the model below the adapter");
   EXPECT_EQ(error_of_config("r", 0), "r: found 0, expected a number above 0");
-  EXPECT_EQ(error_of_config("r", 2.5), "r: found 2.5, expected a whole number");
+  EXPECT_EQ(error_of_config("r", 2.5), "r: found 2.5, expected a whole number up to 1048576");
+  EXPECT_EQ(error_of_config("r", 1e300), "r: found 1e+300, expected a whole number up to 1048576");
+  EXPECT_EQ(error_of_config("use_rslora", 1), "use_rslora: found 1, expected true or false");
   EXPECT_EQ(error_of_config("lora_alpha", nullptr), "lora_alpha: found null, expected a number above 0");
   EXPECT_EQ(error_of_config("init_lora_weights", "gaussian"), "no error");
 }
