@@ -10,6 +10,7 @@
 #include "checkpoint/folder_files.h"
 #include "checkpoint/qat_folder.h"
 #include "checkpoint/quantized_layer.h"
+#include "checkpoint/residual_file.h"
 #include "checkpoint/tensor_io.h"
 #include "core/error.h"
 #include "core/file.h"
@@ -21,6 +22,7 @@
 #include "quantization/metadata_json.h"
 #include "quantization/packed_linear.h"
 #include "quantization/plan.h"
+#include "quantization/residual.h"
 #include "quantization/trainable_packed_linear.h"
 
 namespace slm {
@@ -222,15 +224,30 @@ LoadedModel read_quantized_folder(const std::filesystem::path& folder, const Are
   return loaded;
 }
 
-void load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena) {
+ScalesByLayer load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena, bool with_residual) {
   const c10::NoGradGuard no_grad;
   const auto loaded = read_quantized_folder(folder, {});
+  const auto& metadata = *loaded.quantization;
+  std::optional<ResidualFile> residuals;
+  if (with_residual && metadata.residual_bits > 0) {
+    residuals.emplace(folder, metadata);
+    log_info("{}: {} residual bits a weight are kept; the masters begin with them", folder.string(),
+             metadata.residual_bits);
+  }
   auto values = loaded.arena->by_name();
+  ScalesByLayer scales;
   loaded.model->visit_linears([&](const std::string& name, std::shared_ptr<Linear>& layer) {
-    if (const auto packed = packed_form(layer)) values[name + ".weight"] = dequantize(packed->weight());
+    const auto packed = packed_form(layer);
+    if (!packed) return;
+    const auto weight = packed->weight();
+    auto& value = values[name + ".weight"];
+    value = residuals ? dequantize_with_residual(weight, residuals->read(name, weight), metadata.residual_bits)
+                      : dequantize(weight);
+    scales[name] = weight.scales;
   });
   for (const auto& [name, parameter] : arena.values()) parameter.copy_(values.at(name));
   arena.update_shadows();
+  return scales;
 }
 
 }  // namespace slm

@@ -32,8 +32,10 @@ void write_quantized_folder(const std::filesystem::path& folder, Transformer& mo
                             const ParameterArena* arena = nullptr);
 
 /// Fills the float parameters of an arena with a quantized folder's: with the values of the codes where a layer has
-/// some. Errors as below; the arena is of the same model.
-void load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena);
+/// some; `with_residual` where the folder keeps one. Gives each layer's scales. Errors as below; the arena is of the
+/// same model.
+ScalesByLayer load_dequantized(const std::filesystem::path& folder, const ParameterArena& arena,
+                               bool with_residual = false);
 
 /// The model that write_quantized_folder wrote, without its tokenizer; the arena holds what is float. Error (kData)
 /// where the metadata, the tensors and config.json contradict each other.

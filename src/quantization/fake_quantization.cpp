@@ -114,9 +114,12 @@ void FakeQuantization::show_masters() const {
   for (const auto& weight : weights_) weight.show_master();
 }
 
-void FakeQuantization::begin() const {
+void FakeQuantization::begin(const ScalesByLayer& known) const {
   const c10::NoGradGuard no_grad;
-  for (const auto& weight : weights_) weight.begin();
+  for (const auto& weight : weights_) {
+    const auto found = known.find(weight.forms().layer);
+    weight.begin(found == known.end() ? at::Tensor() : found->second);
+  }
 }
 
 void FakeQuantization::update() const {

@@ -37,9 +37,9 @@ class FakeQuantization {
   /// What the coming steps do.
   void set(bool observing, bool quantizing);
 
-  /// Of all weights; see FakeQuantizedWeight.
+  /// Of all weights; see FakeQuantizedWeight. Scales that are learned begin as `known` has them, where it does.
   void show_masters() const;
-  void begin() const;
+  void begin(const ScalesByLayer& known = {}) const;
   void update() const;
   void clear_gradients() const;
   void finish_gradients(bool quantized) const;

@@ -18,8 +18,12 @@ FakeQuantizedWeight::FakeQuantizedWeight(WeightForms forms, const Scheme& scheme
 
 void FakeQuantizedWeight::show_master() const { forms_.computed.copy_(forms_.master); }
 
-void FakeQuantizedWeight::begin() const {
-  forms_.scales.copy_(learns_scales() ? mse_scales(forms_.master, scheme_) : amax_scales(forms_.master, scheme_));
+void FakeQuantizedWeight::begin(const at::Tensor& known) const {
+  if (learns_scales()) {
+    forms_.scales.copy_(known.defined() ? known : mse_scales(forms_.master, scheme_));
+  } else {
+    forms_.scales.copy_(amax_scales(forms_.master, scheme_));
+  }
 }
 
 void FakeQuantizedWeight::update() const {

@@ -29,8 +29,8 @@ class FakeQuantizedWeight {
 
   /// The layer computes with the master, rounded to its dtype: before the weights are quantized.
   void show_master() const;
-  /// The scales from here on: of amax, or where they are learned, those with the least squared error.
-  void begin() const;
+  /// The scales from here on: of amax, or where they are learned, `known` or else those with the least squared error.
+  void begin(const at::Tensor& known = {}) const;
   /// The layer computes with the values of the master's codes; scales first, where they follow the weights.
   void update() const;
   /// Before a step's first backward pass.

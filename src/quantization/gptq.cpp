@@ -43,7 +43,9 @@ at::Tensor order_of(const at::Tensor& curvature, GptqOrder order) {
   return {};
 }
 
-at::Tensor sweep(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales, const GptqColumns& columns) {
+// rounded: (N, K) float32 to be filled, or undefined.
+at::Tensor sweep(const at::Tensor& weight, const Scheme& scheme, const at::Tensor& scales, const GptqColumns& columns,
+                 const at::Tensor& rounded) {
   const int64_t rows = weight.size(0), width = weight.size(1);
   auto codes = at::empty({rows, width}, weight.options().dtype(at::kChar));
   const cpu::Sweep sweep{.columns = width,
@@ -55,12 +57,13 @@ at::Tensor sweep(const at::Tensor& weight, const Scheme& scheme, const at::Tenso
   const auto* in = elements<const float>(weight);
   const auto* scale = elements<const float>(scales);
   auto* out = elements<int8_t>(codes);
+  auto* exact = rounded.defined() ? elements<float>(rounded) : nullptr;
   constexpr int64_t kRows = cpu::kSweepRows;
   at::parallel_for(0, (rows + kRows - 1) / kRows, 1, [&](int64_t from, int64_t to) {
     std::vector<double> errors(static_cast<size_t>(width * kRows));
     for (int64_t row = from * kRows; row < std::min(rows, to * kRows); row += kRows) {
       cpu::sweep_rows(sweep, in + row * width, std::min(kRows, rows - row), scale + row * sweep.scales_a_row,
-                      errors.data(), out + row * width);
+                      errors.data(), out + row * width, exact == nullptr ? nullptr : exact + row * width);
     }
   });
   return codes;
@@ -77,13 +80,13 @@ void for_each_part(const at::Tensor& x, int64_t width, const Body& body) {
 }
 
 // gptq of some rows, on the CPU; of all of them where they share one scale.
-QuantizedWeight round_rows(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns,
-                           bool clip_by_mse) {
+QuantizedWeight round_rows(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns, bool clip_by_mse,
+                           const at::Tensor& rounded) {
   auto used = weight.to(at::kCPU).contiguous();
   if (columns.drift.defined()) used = weight_for_inputs(used, columns);
   if (columns.dead.numel() != 0) used = used.index_fill(1, columns.dead, 0);
   const auto scales = (clip_by_mse ? mse_scales(used, scheme) : amax_scales(used, scheme)).contiguous();
-  return {scheme, sweep(used, scheme, scales, columns), scales};
+  return {scheme, sweep(used, scheme, scales, columns, rounded), scales};
 }
 
 }  // namespace
@@ -158,15 +161,20 @@ at::Tensor weight_for_inputs(const at::Tensor& weight, const GptqColumns& column
   return result;
 }
 
-QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns, bool clip_by_mse) {
+QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns, bool clip_by_mse,
+                     at::Tensor* rounded) {
   SLM_CHECK(weight.dim() == 2 && weight.size(1) == columns.order.size(0));
   const int64_t rows = weight.size(0), step = scheme.per_tensor() ? rows : kRowsAtATime;
+  if (rounded != nullptr) *rounded = at::empty({rows, weight.size(1)}, weight.options().device(at::kCPU));
   std::vector<at::Tensor> codes, scales;
   for (int64_t row = 0; row < rows; row += step) {
-    const auto part = round_rows(weight.narrow(0, row, std::min(step, rows - row)), scheme, columns, clip_by_mse);
+    const int64_t count = std::min(step, rows - row);
+    const auto part = round_rows(weight.narrow(0, row, count), scheme, columns, clip_by_mse,
+                                 rounded == nullptr ? at::Tensor() : rounded->narrow(0, row, count));
     codes.push_back(part.codes);
     scales.push_back(part.scales);
   }
+  if (rounded != nullptr) *rounded = rounded->to(weight.device());
   return {scheme, at::cat(codes).to(weight.device()), at::cat(scales).to(weight.device())};
 }
 

@@ -64,8 +64,9 @@ at::Tensor weight_for_inputs(const at::Tensor& weight, const GptqColumns& column
 /// the columns that come after it; where there is a drift, of weight_for_inputs instead of the weight itself. Inputs
 /// that were always 0 get codes of 0. The scales, mse_scales or (not `clip_by_mse`) amax_scales, are fixed beforehand,
 /// so that no order has to be stored. weight (N, K) float32. The same bits whatever the number of threads where there
-/// is no drift; beside the result each thread holds 16 K float64.
+/// is no drift; beside the result each thread holds 16 K float64. `rounded`, where given, becomes the (N, K) float32
+/// numbers that were rounded: the weight with what makes up for the errors of the columns before.
 QuantizedWeight gptq(const at::Tensor& weight, const Scheme& scheme, const GptqColumns& columns,
-                     bool clip_by_mse = true);
+                     bool clip_by_mse = true, at::Tensor* rounded = nullptr);
 
 }  // namespace slm

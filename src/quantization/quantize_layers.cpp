@@ -201,7 +201,10 @@ class LayerQuantizer {
     return factors;
   }
 
-  QuantizedWeight quantize_weight(const at::Tensor& weight, const InputStatistics& statistics) const {
+  // `rounded` becomes what was rounded to the codes: the weight, but under gptq.
+  QuantizedWeight quantize_weight(const at::Tensor& weight, const InputStatistics& statistics,
+                                  at::Tensor& rounded) const {
+    rounded = weight;
     const auto& scheme = settings_.scheme;
     switch (settings_.method) {
       case QuantizationMethod::kRtn:
@@ -209,7 +212,8 @@ class LayerQuantizer {
       case QuantizationMethod::kMse:
         return round_to_nearest(weight, scheme, mse_scales(weight, scheme));
       case QuantizationMethod::kGptq:
-        return gptq(weight, scheme, *statistics.columns);
+        return gptq(weight, scheme, *statistics.columns, /*clip_by_mse=*/true,
+                    settings_.residual_bits > 0 ? &rounded : nullptr);
     }
     SLM_CHECK(false);
     return {};
@@ -229,8 +233,12 @@ class LayerQuantizer {
       if (!layer->scheme) continue;
       const auto& dense = *dense_.at(layer->name);
       const auto weight = factors.defined() ? dense.weight() * factors : dense.weight();
-      const auto quantized = quantize_weight(weight, statistics);
+      at::Tensor rounded;
+      const auto quantized = quantize_weight(weight, statistics, rounded);
       packed[layer->name] = std::make_shared<PackedLinear>(quantized, dense.bias(), statistics.activation);
+      if (settings_.residual_bits > 0 && listener_.on_residual) {
+        listener_.on_residual(layer->name, residual_of(rounded, quantized, settings_.residual_bits));
+      }
       report(*layer, weight, quantized, statistics.activation);
     }
     for (const auto& [name, layer] : packed) std::dynamic_pointer_cast<PackedLinear>(layer)->lay_out();
@@ -250,9 +258,6 @@ class LayerQuantizer {
                      .activation = activation,
                      .error = quantization_error(weight, quantized),
                      .clipped = clipped_share(weight, quantized)});
-    if (settings_.residual_bits > 0 && listener_.on_residual) {
-      listener_.on_residual(layer.name, residual_of(weight, quantized, settings_.residual_bits));
-    }
     if (listener_.on_layer) listener_.on_layer(done_.back());
   }
 

@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "quantization/scheme.h"
@@ -14,6 +16,9 @@ struct QuantizedWeight {
   at::Tensor codes;   // (N, K) int8, within scheme.codes()
   at::Tensor scales;  // float32: (1) per tensor, (N, 1) per channel, (N, G) per group
 };
+
+/// Scales of weights by their layer's canonical name.
+using ScalesByLayer = std::map<std::string, at::Tensor>;
 
 /// The scales with which no weight is clipped: amax / qmax of what shares one. weight (N, K) float32.
 at::Tensor amax_scales(const at::Tensor& weight, const Scheme& scheme);

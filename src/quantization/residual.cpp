@@ -17,6 +17,7 @@
 namespace slm {
 namespace {
 
+constexpr float kInside = 0.5f - 0x1p-12f;   // of a step: rounding to float32 does not lead out of the cell
 constexpr int64_t kPieceElements = 1 << 18;  // float values that exist at a time
 
 // The smallest and the largest residual that belong to each code, float32.
@@ -57,6 +58,18 @@ at::Tensor residual_of(const at::Tensor& weight, const QuantizedWeight& quantize
     residual.narrow(0, row, count).copy_(limited(number - part.codes.to(at::kFloat) * parts, cells_of(part, bits)));
   });
   return residual;
+}
+
+at::Tensor dequantize_with_residual(const QuantizedWeight& quantized, const at::Tensor& residual, int bits) {
+  const auto parts = static_cast<float>(1 << bits);
+  auto values = at::empty(residual.sizes(), residual.options().dtype(at::kFloat));
+  for_each_part(quantized, [&](int64_t row, int64_t count) {
+    const auto part = rows_of(quantized, row, count);
+    const auto scales = dequantize({part.scheme, at::ones_like(part.codes), part.scales});
+    const auto inside = (residual.narrow(0, row, count).to(at::kFloat) / parts).clamp_(-kInside, kInside);
+    values.narrow(0, row, count).copy_((part.codes.to(at::kFloat) + inside) * scales);
+  });
+  return values;
 }
 
 at::Tensor convert_residual(const at::Tensor& residual, const QuantizedWeight& quantized, int from, int to) {

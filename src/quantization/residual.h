@@ -20,6 +20,10 @@ namespace slm {
 /// that is nearest to it. int8, or at 8 bits int16. bits: 2, 4 or 8.
 at::Tensor residual_of(const at::Tensor& weight, const QuantizedWeight& quantized, int bits);
 
+/// The weight (N, K) float32 that codes and residuals stand for, (q + residual / 2^bits) s; on the border of two cells
+/// a little inside, so that it rounds to its code again.
+at::Tensor dequantize_with_residual(const QuantizedWeight& quantized, const at::Tensor& residual, int bits);
+
 /// The same residuals with another number of bits (0, 2, 4 or 8): more are exact; fewer are rounded to nearest, halves
 /// to even, within the cell of the code.
 at::Tensor convert_residual(const at::Tensor& residual, const QuantizedWeight& quantized, int from, int to);

@@ -76,7 +76,7 @@ void Qat::begin_step(int64_t step, bool measured) {
   measured_ = measured && quantizing_;
   layers_.set(schedule_.observes(step), quantizing_);
   if (step == schedule_.start) {
-    layers_.begin();
+    layers_.begin(step == 0 ? scales_of_codes_ : ScalesByLayer());
     layers_.update();
     start_scales_.copy_(layers_.scales());
     if (distills()) set_parent(copy_parent(shape_, arena_, parent_settings_));

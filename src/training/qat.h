@@ -38,6 +38,9 @@ class Qat {
   Qat(Transformer& model, const ParameterArena& arena, const TrainingConfig& config, const QatSchedule& schedule,
       int64_t tokens_per_step);
 
+  /// The masters come from codes, whose scales these are: learned ones begin with them if QAT begins at step 0.
+  void set_scales_of_codes(ScalesByLayer scales) { scales_of_codes_ = std::move(scales); }
+
   /// The masters have their values: of the checkpoint after `step` steps, or of a new run's beginning.
   void resume_at(int64_t step);
 
@@ -87,6 +90,7 @@ class Qat {
   double distill_weight_;
   std::optional<Distillation> distillation_;        // from the first quantized step on
   at::Tensor start_scales_, exp_avg_, exp_avg_sq_;  // as FakeQuantization::scales
+  ScalesByLayer scales_of_codes_;
   int64_t steps_done_ = 0, scale_updates_ = 0;
   bool quantizing_ = false, measured_ = false, has_taken_part_ = false;
   std::vector<at::Tensor> codes_before_;  // of every weight, in a measured step

@@ -177,7 +177,8 @@ void fill_model(const TrainingSetup& setup, const TransformerConfig& shape,
   const int64_t added = shape.vocab_size - read_model_config(*parent).vocab_size;
   if (is_quantized_folder(*parent)) {
     expect_same_codes(*parent, setup.config, added);
-    return load_dequantized(*parent, arena);
+    setup.qat->set_scales_of_codes(load_dequantized(*parent, arena, /*with_residual=*/true));
+    return;
   }
   if (added > 0) log_info("the model's vocabulary grew by {}: new rows begin as the mean of the others", added);
   load_parameters(*parent, shape, arena, added);

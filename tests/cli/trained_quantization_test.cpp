@@ -312,6 +312,34 @@ TEST_F(TrainedQuantization, InspectShowsTheMastersBesideTheCodesThatTheyWouldBec
   EXPECT_EQ(before["kind"], "float");
 }
 
+// GPTQ first: learned scales begin as the folder has them, and the masters where the residual says, so that the codes
+// are the folder's before the first update and yet free to move.
+TEST_F(TrainedQuantization, GoesOnFromCodesAndTheirKeptResidual) {
+  ASSERT_EQ(train({to("float")}).exit_code, 0);
+  const std::vector<std::string> int4{"quantization_bits=4", "quantization_type=weight_only",
+                                      "quantization_granularity=per_channel"};
+  std::vector<std::string> arguments{"quantize", run("float").string(), run("parent").string(),
+                                     "quantization_method=gptq", "quantization_residual_bits=8"};
+  arguments.insert(arguments.end(), int4.begin(), int4.end());
+  ASSERT_EQ(run_slm(arguments).exit_code, 0);
+  auto keys = int4;
+  keys.insert(keys.end(), {"init_from=" + run("parent").string(), "quantization_mode=qat", "qat_scale=learned",
+                           "qat_start_step=0", "max_steps=1", "warmup_steps=1", "eval_steps=1", "save_steps=1"});
+  const auto result = train(keys);  // a step of learning rate 0
+  ASSERT_EQ(result.exit_code, 0) << result.error;
+  EXPECT_NE(result.error.find("8 residual bits a weight are kept; the masters begin with them"), std::string::npos);
+
+  const SafetensorsFile parent(run("parent") / "model.safetensors"), trained(run() / "quantized/model.safetensors");
+  for (const auto& tensor : parent.tensors()) {
+    const auto* same = trained.find(tensor.name);
+    ASSERT_TRUE(same) << tensor.name;
+    EXPECT_TRUE(std::ranges::equal(parent.data(tensor), trained.data(*same))) << tensor.name;
+  }
+  // GPTQ's rows would have a finer scale, were the masters only what the codes stand for.
+  const auto metadata = metadata_of(run() / "quantized");
+  for (const auto& layer : metadata["layers"]) EXPECT_LT(layer["sqnr_db"].get<double>(), 40) << layer["name"];
+}
+
 // What slm quantize keeps changes nothing for inference, and is what training begins with.
 TEST_F(TrainedQuantization, AKeptResidualIsWhereTrainingOfTheCodesBegins) {
   ASSERT_EQ(train({to("float")}).exit_code, 0);

@@ -216,6 +216,29 @@ TEST(Gptq, IsRoundingWhereInputsAreIndependent) {
   }
 }
 
+// Of the columns in order, H = U^T U: the last is rounded as it is, each other with what makes up for the errors of
+// those after it, sum_j U_ij e_j / U_ii (Chen et al. 2025).
+TEST(Gptq, SaysWhichNumbersItRounded) {
+  const auto weight = random({37, 100}, 43) * 0.05f;
+  Hessian hessian(100);
+  hessian.add(correlated_inputs(300, 100, 44));
+  const auto columns = gptq_columns(std::move(hessian), "input");
+  for (const auto granularity : {kPerTensor, kPerChannel, kPerGroup}) {
+    const Scheme scheme{.bits = 4, .granularity = granularity, .group_size = 64};
+    at::Tensor rounded;
+    const auto result = gptq(weight, scheme, columns, /*clip_by_mse=*/true, &rounded);
+    EXPECT_TRUE(at::equal(round_to_nearest(rounded, scheme, result.scales).codes, result.codes)) << describe(scheme);
+    const auto errors = (weight.to(at::kDouble) - dequantize(result)).index_select(1, columns.order);
+    const auto strict = at::triu(columns.factor, 1);
+    const auto change = errors.matmul(strict.t()) / columns.factor.diagonal();
+    const auto expected = (weight.index_select(1, columns.order) + change).to(at::kFloat);
+    const auto difference = (rounded.index_select(1, columns.order) - expected).abs().max().item<double>();
+    EXPECT_LE(difference, 1e-7) << describe(scheme);
+    EXPECT_GT((rounded - weight).abs().max().item<double>(), 1e-3);
+    EXPECT_TRUE(at::equal(gptq(weight, scheme, columns).codes, result.codes));
+  }
+}
+
 TEST(Gptq, LosesLessThanRoundingInEverySchemeAndShape) {
   const std::vector<std::pair<int64_t, int64_t>> shapes{{1, 40}, {16, 64}, {37, 101}, {50, 203}};
   for (const auto& [rows, columns] : shapes) {

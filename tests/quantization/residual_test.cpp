@@ -86,6 +86,10 @@ TEST(Residual, BringsARoundedWeightBackToItsStep) {
       EXPECT_TRUE(at::equal(codes.weight().codes, quantized.codes));
       const auto step = dequantize({scheme, at::ones_like(quantized.codes), quantized.scales}) / (1 << bits);
       const auto steps_away = ((codes.stored().to(at::kFloat) * step - weight) / step).abs();
+      const auto values = dequantize_with_residual(quantized, codes.residual(), bits);
+      EXPECT_LE(((values - codes.stored().to(at::kFloat) * step) / step).abs().max().item<double>(),
+                (1 << bits) * 0x1p-12 + 0.003);  // the border's, and float32's
+      EXPECT_TRUE(at::equal(round_to_nearest(values, scheme, quantized.scales).codes, quantized.codes));
       // A number on the border of two cells belongs to the even code; then the next one inside is taken.
       EXPECT_LE(steps_away.max().item<double>(), 1.001) << describe(scheme) << " " << bits;
       // On average a quarter of a step; at 2 bits beside odd codes, where 3 numbers serve 4 steps, 0.375.

@@ -10,23 +10,25 @@ namespace {
 
 // Rounds the column at `place` in each row. `moved` is what the errors made so far add to the weights there.
 void round_column(const Sweep& sweep, int64_t place, const float* weight, int64_t rows, const float* scales,
-                  const std::array<double, kSweepRows>& moved, double* errors, int8_t* codes) {
+                  const std::array<double, kSweepRows>& moved, double* errors, int8_t* codes, float* rounded) {
   const int64_t column = sweep.order[place];
   const auto min = static_cast<float>(sweep.range.min), max = static_cast<float>(sweep.range.max);
   const double pivot = sweep.factor[place * sweep.columns + place];
   for (int64_t row = 0; row < rows; ++row) {
     const double value = weight[row * sweep.columns + column];
     const float scale = scales[row * sweep.scales_a_row + (sweep.scales_a_row == 0 ? 0 : column / sweep.group_size)];
-    const float code = quantize_element(static_cast<float>(value + moved[row] / pivot), 1.0f / scale, 0, min, max);
+    const auto exact = static_cast<float>(value + moved[row] / pivot);
+    const float code = quantize_element(exact, 1.0f / scale, 0, min, max);
     errors[place * kSweepRows + row] = value - dequantize_element(code, scale, 0);
     codes[row * sweep.columns + column] = static_cast<int8_t>(static_cast<int32_t>(code));
+    if (rounded != nullptr) rounded[row * sweep.columns + column] = exact;
   }
 }
 
 }  // namespace
 
 SLM_VECTOR_CLONES void sweep_rows(const Sweep& sweep, const float* weight, int64_t rows, const float* scales,
-                                  double* errors, int8_t* codes) {
+                                  double* errors, int8_t* codes, float* rounded) {
   const int64_t columns = sweep.columns;
   std::fill_n(errors, columns * kSweepRows, 0.0);
   for (int64_t end = columns; end > 0; end -= kTileRows) {
@@ -42,7 +44,7 @@ SLM_VECTOR_CLONES void sweep_rows(const Sweep& sweep, const float* weight, int64
         const double by = factor[place - begin][after];
         for (int64_t row = 0; row < kSweepRows; ++row) sums[row] += by * errors[after * kSweepRows + row];
       }
-      round_column(sweep, place, weight, rows, scales, sums, errors, codes);
+      round_column(sweep, place, weight, rows, scales, sums, errors, codes, rounded);
     }
   }
 }

@@ -19,9 +19,9 @@ struct Sweep {
   CodeRange range;
 };
 
-/// Codes of `rows` <= kSweepRows rows of `weight`, whose first scale is *scales. `errors` (columns, kSweepRows) is
-/// scratch.
+/// Codes of `rows` <= kSweepRows rows of `weight`, whose first scale is *scales; `rounded`, if not null, gets the
+/// numbers that were rounded to them. `errors` (columns, kSweepRows) is scratch.
 void sweep_rows(const Sweep& sweep, const float* weight, int64_t rows, const float* scales, double* errors,
-                int8_t* codes);
+                int8_t* codes, float* rounded);
 
 }  // namespace slm::cpu
