@@ -1,5 +1,5 @@
 // What codes lose of a weight: bits beside each code that remember where in the code's cell the weight lay. Inference
-// never sees them; training the codes begins with them (trainable_codes.h).
+// never sees them; training begins with them, of the codes (trainable_codes.h) or of masters.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,9 +15,9 @@ namespace slm {
 /// again, and lies within the outermost codes: so it is at most 2^(r - 1) in size, one less beside an odd code, and
 /// never points outwards from the outermost code.
 ///
-/// Residuals (N, K) of the weight (N, K) float32: x - q 2^r, x being the nearest whole number of steps s / 2^r to the
-/// weight, or where that belongs to another code (gptq moves codes away from their weights) the one of q's own cell
-/// that is nearest to it. int8, or at 8 bits int16. bits: 2, 4 or 8.
+/// Residuals (N, K) of the weight (N, K) float32 (under gptq: of what it rounded): x - q 2^r, x being the nearest whole
+/// number of steps s / 2^r to the weight, or where that belongs to another code (as that of a clipped weight does) the
+/// one of q's own cell that is nearest to it. int8, or at 8 bits int16. bits: 2, 4 or 8.
 at::Tensor residual_of(const at::Tensor& weight, const QuantizedWeight& quantized, int bits);
 
 /// The weight (N, K) float32 that codes and residuals stand for, (q + residual / 2^bits) s; on the border of two cells
