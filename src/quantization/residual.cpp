@@ -33,6 +33,11 @@ Cells cells_of(const QuantizedWeight& weight, int bits) {
   return {at::where(weight.codes == range.min, 0.0f, -widest), at::where(weight.codes == range.max, 0.0f, widest)};
 }
 
+// The scale of each element, (N, K) float32.
+at::Tensor steps_of(const QuantizedWeight& weight) {
+  return dequantize({weight.scheme, at::ones_like(weight.codes), weight.scales});
+}
+
 at::Tensor limited(const at::Tensor& residual, const Cells& cells) {
   return at::minimum(at::maximum(residual, cells.low), cells.high);
 }
@@ -53,8 +58,7 @@ at::Tensor residual_of(const at::Tensor& weight, const QuantizedWeight& quantize
   const auto residual = at::empty(weight.sizes(), weight.options().dtype(residual_type(bits)));
   for_each_part(quantized, [&](int64_t row, int64_t count) {
     const auto part = rows_of(quantized, row, count);
-    const auto scales = dequantize({part.scheme, at::ones_like(part.codes), part.scales});
-    const auto number = at::round(weight.narrow(0, row, count) * (parts / scales));
+    const auto number = at::round(weight.narrow(0, row, count) * (parts / steps_of(part)));
     residual.narrow(0, row, count).copy_(limited(number - part.codes.to(at::kFloat) * parts, cells_of(part, bits)));
   });
   return residual;
@@ -65,9 +69,8 @@ at::Tensor dequantize_with_residual(const QuantizedWeight& quantized, const at::
   auto values = at::empty(residual.sizes(), residual.options().dtype(at::kFloat));
   for_each_part(quantized, [&](int64_t row, int64_t count) {
     const auto part = rows_of(quantized, row, count);
-    const auto scales = dequantize({part.scheme, at::ones_like(part.codes), part.scales});
     const auto inside = (residual.narrow(0, row, count).to(at::kFloat) / parts).clamp_(-kInside, kInside);
-    values.narrow(0, row, count).copy_((part.codes.to(at::kFloat) + inside) * scales);
+    values.narrow(0, row, count).copy_((part.codes.to(at::kFloat) + inside) * steps_of(part));
   });
   return values;
 }

@@ -335,7 +335,7 @@ TEST_F(TrainedQuantization, GoesOnFromCodesAndTheirKeptResidual) {
     ASSERT_TRUE(same) << tensor.name;
     EXPECT_TRUE(std::ranges::equal(parent.data(tensor), trained.data(*same))) << tensor.name;
   }
-  // GPTQ's rows would have a finer scale, were the masters only what the codes stand for.
+  // The masters lie beside what the codes stand for: else nothing would be lost in rounding them, and this be infinite.
   const auto metadata = metadata_of(run() / "quantized");
   for (const auto& layer : metadata["layers"]) EXPECT_LT(layer["sqnr_db"].get<double>(), 40) << layer["name"];
 }
